@@ -1,0 +1,97 @@
+"""What several test modules share: a folder to run stages in, and a clone to run DVC in."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder with the project's params.yaml, as the current one."""
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def set_params(workspace: Path) -> Callable[..., None]:
+    """Changes params.yaml in the workspace: `set_params(train={"epochs": 1})`."""
+
+    def change(**sections: dict[str, Any]) -> None:
+        path = workspace / "params.yaml"
+        params = yaml.safe_load(path.read_text())
+        for name, values in sections.items():
+            params[name] |= values
+        path.write_text(yaml.safe_dump(params, sort_keys=False))
+
+    return change
+
+
+class Clone:
+    """A fresh clone of the project, with whatever is changed here and not ignored, committed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.output = folder, ""
+        listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True)
+        for name in filter(None, names.stdout.split("\0")):
+            if (ROOT / name).exists():  # not one deleted here
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, folder / name)
+        self.env = os.environ | {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "GIT_AUTHOR_NAME": "test",
+            "GIT_AUTHOR_EMAIL": "test@example.org",
+            "GIT_COMMITTER_NAME": "test",
+            "GIT_COMMITTER_EMAIL": "test@example.org",
+        }
+        self.run("git", "init", "-q")
+        self.run("git", "add", "-A")
+        self.run("git", "commit", "-qm", "a clone")
+
+    def run(self, *command: str, env: dict[str, str] | None = None) -> str:
+        """Runs a command in there, which has to succeed; returns what it printed."""
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.env | (env or {}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+
+def offline(home: Path) -> dict[str, str]:
+    """The environment of a machine with no network and no apt-get, whose user's home this is."""
+    tools = home / "bin"
+    tools.mkdir()
+    for tool in ("git", "sh"):
+        (tools / tool).symlink_to(str(shutil.which(tool)))
+    nowhere = "http://127.0.0.1:9"  # the port `discard`, where nobody answers
+    return {
+        "HOME": str(home),
+        "PATH": f"{Path(sys.executable).parent}:{tools}",
+        "http_proxy": nowhere,
+        "https_proxy": nowhere,
+    }
+
+
+def run_stage(name: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Runs `python -m stages.name` in the current folder, with the project's code."""
+    return subprocess.run(
+        [sys.executable, "-m", f"stages.{name}"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | env,
+        capture_output=True,
+        text=True,
+    )

@@ -1,0 +1,69 @@
+"""stages/files.py: outputs appear whole or not at all, and .npy files are NumPy's own."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages import files
+from stages.errors import StageError
+
+
+def test_replacing_puts_all_or_nothing(workspace: Path) -> None:
+    with files.replacing("out/folder") as path:
+        path.mkdir()
+        (path / "a").write_text("1")
+    with pytest.raises(ZeroDivisionError), files.replacing("out/folder") as path:
+        path.mkdir()
+        (path / "b").write_text(str(1 / 0))
+    assert [str(path) for path in Path("out").rglob("*")] == ["out/folder", "out/folder/a"]
+    with files.replacing("out/folder") as path:
+        path.mkdir()
+        (path / "c").write_text("1")
+    assert [str(path) for path in Path("out").rglob("*")] == ["out/folder", "out/folder/c"]
+
+
+def test_replacing_does_not_write_through_a_link(workspace: Path) -> None:
+    Path("cached").write_text("cached")
+    Path("hard").hardlink_to("cached")
+    Path("soft").symlink_to("cached")
+    for name in ("hard", "soft"):
+        with files.replacing(name) as path:
+            path.write_text("new")
+        assert Path(name).read_text() == "new"
+    assert Path("cached").read_text() == "cached"
+
+
+@pytest.mark.parametrize("rows", [0, 1, 5, 12345])
+def test_npy_is_numpys_own(workspace: Path, rows: int) -> None:
+    array = np.random.default_rng(0).random((rows, 3), np.float32)
+    with files.NpyWriter(Path("x.npy"), np.float32, (3,)) as writer:
+        for start in range(0, rows, 4):
+            writer.append(array[start : start + 4])
+    np.testing.assert_array_equal(np.load("x.npy"), array)
+    np.save("y.npy", array)
+    with files.NpyReader("y.npy") as reader:
+        blocks = list(reader.blocks(4))
+        order = np.random.default_rng(0).permutation(rows)
+        np.testing.assert_array_equal(reader.take(order), array[order])
+    np.testing.assert_array_equal(np.concatenate([array[:0], *blocks]), array)
+
+
+@pytest.mark.parametrize(
+    "array", [np.array([None, 1]), np.asfortranarray(np.eye(3)), np.float32(1)]
+)
+def test_npy_of_another_kind_is_refused(workspace: Path, array: np.ndarray) -> None:
+    np.save("x.npy", array, allow_pickle=True)
+    with pytest.raises(StageError, match=r"^x\.npy is not an array this pipeline wrote"):
+        files.NpyReader("x.npy")
+
+
+def test_npy_cut_short_is_refused(workspace: Path) -> None:
+    np.save("x.npy", np.zeros((10, 4)))
+    path = Path("x.npy")
+    path.write_bytes(path.read_bytes()[:-1])
+    with files.NpyReader("x.npy") as reader:
+        with pytest.raises(StageError, match=r"^x\.npy is cut short"):
+            reader.rows(0, 10)
+        with pytest.raises(StageError, match=r"^x\.npy is cut short"):
+            reader.take(np.array([9]))
