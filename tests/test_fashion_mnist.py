@@ -1,0 +1,105 @@
+"""Fashion-MNIST itself: where it comes from, that it is the official one, and a short real run."""
+
+import gzip
+import hashlib
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages import fashion_mnist
+from tests.conftest import Clone, offline, run_stage
+
+Change = Callable[..., None]
+
+
+def install(folder: Path, idx: dict[str, bytes]) -> dict[str, str]:
+    """An environment in which a `dpkg` says that the package put these files there."""
+    env = offline(folder)
+    for name, content in idx.items():
+        (folder / f"{name}.gz").write_bytes(gzip.compress(content, 1))
+    listing = "\n".join(str(path) for path in folder.iterdir())
+    script = folder / "bin/dpkg"
+    script.write_text(f"#!{folder}/bin/sh\necho '{listing}'\n")
+    script.chmod(0o755)
+    return env
+
+
+def idx(array: np.ndarray) -> bytes:
+    """An array of bytes in MNIST's own format."""
+    header = [0x800 + array.ndim, *array.shape]
+    return struct.pack(f">{len(header)}i", *header) + array.tobytes()
+
+
+def test_a_file_that_is_not_the_official_one_is_an_error(workspace: Path) -> None:
+    fake = {
+        name: idx(np.zeros((2, 28, 28) if "images" in name else 2, np.uint8))
+        for name in fashion_mnist.CHECKSUMS
+    }
+    done = run_stage("fetch", **install(workspace, fake))
+    assert done.returncode == 1
+    assert "is not the official file (its sha256 differs)" in done.stderr.splitlines()[-1]
+    assert not (workspace / "data/raw").exists()
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone in which the pipeline has run on Fashion-MNIST, for two epochs."""
+    clone = Clone(tmp_path_factory.mktemp("clone"))
+    path = clone.folder / "params.yaml"
+    path.write_text(path.read_text().replace("epochs: 100", "epochs: 2"))
+    clone.run("dvc", "repro")
+    return clone
+
+
+def test_real_run(clone: Clone) -> None:
+    data = clone.folder / "data"
+    assert np.load(data / "split/x_train.npy", mmap_mode="r").shape == (48000, 784)
+    assert np.load(data / "split/x_val.npy", mmap_mode="r").shape == (12000, 784)
+    assert np.load(data / "split/x_test.npy", mmap_mode="r").shape == (10000, 784)
+    assert np.bincount(np.load(data / "images/train_labels.npy")).tolist() == [6000] * 10
+    scores = json.loads((clone.folder / "metrics/evaluation.json").read_text())
+    assert scores["val"]["noisy"]["psnr"] == pytest.approx(7.2, abs=0.05)
+    assert 16 < scores["val"]["denoised"]["psnr"] < 19
+    assert 16 < scores["test"]["denoised"]["psnr"] < 19
+
+
+def test_the_csvs_hold_the_official_images(clone: Clone) -> None:
+    """`load` reads back, from the CSVs that `fetch` wrote, what the checksums are of."""
+    for split, prefix in (("train", "train"), ("test", "t10k")):
+        for what, shape in (("images", (-1, 28, 28)), ("labels", (-1,))):
+            array = np.load(clone.folder / f"data/images/{split}_{what}.npy")
+            algorithm, _, checksum = fashion_mnist.CHECKSUMS[
+                f"{prefix}-{what}-idx{len(shape)}-ubyte"
+            ].partition(":")
+            assert hashlib.new(algorithm, idx(array.reshape(shape))).hexdigest() == (checksum)
+
+
+def test_every_source_gives_the_same_csvs(clone: Clone, workspace: Path) -> None:
+    files = {}
+    for split, prefix in (("train", "train"), ("test", "t10k")):
+        images = np.load(clone.folder / f"data/images/{split}_images.npy").reshape(-1, 28, 28)
+        labels = np.load(clone.folder / f"data/images/{split}_labels.npy")
+        files[f"{prefix}-images-idx3-ubyte"] = idx(images)
+        files[f"{prefix}-labels-idx1-ubyte"] = idx(labels)
+
+    def fetched(folder: Path) -> list[bytes]:
+        return [(folder / f"data/raw/{split}.csv").read_bytes() for split in ("train", "test")]
+
+    expected = fetched(clone.folder)
+    (workspace / "installed").mkdir()
+    done = run_stage("fetch", **install(workspace / "installed", files))
+    assert "Fashion-MNIST from Debian's package dataset-fashion-mnist, installed" in done.stdout
+    assert fetched(workspace) == expected
+
+    (workspace / "home").mkdir()
+    cache = workspace / "home/.keras/datasets/fashion-mnist"
+    cache.mkdir(parents=True)
+    for name, content in files.items():
+        (cache / f"{name}.gz").write_bytes(gzip.compress(content, 1))
+    done = run_stage("fetch", **offline(workspace / "home"))
+    assert "Fashion-MNIST from keras.datasets.fashion_mnist" in done.stdout
+    assert fetched(workspace) == expected
