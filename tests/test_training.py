@@ -1,0 +1,96 @@
+"""denoiser/models.py and denoiser/training.py: the guide's network, batches, and the archive."""
+
+import io
+import itertools
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from denoiser import models, training
+
+NOISY = np.arange(10, dtype=np.float32)[:, None]
+CLEAN = NOISY + 100
+
+
+def epoch(batches: training.Batches) -> list[list[float]]:
+    """The clean images of each batch of the next epoch, one pixel each."""
+    batches.on_epoch_begin()
+    pairs = [batches[index] for index in range(batches.num_batches)]
+    for noisy, clean in pairs:
+        np.testing.assert_array_equal(noisy + 100, clean)
+    return [clean.ravel().tolist() for _, clean in pairs]
+
+
+def test_batches_hold_every_row_once() -> None:
+    batches = epoch(training.Batches(NOISY, CLEAN, 4, seed=1))
+    assert [len(batch) for batch in batches] == [4, 4, 2]
+    assert sorted(itertools.chain(*batches)) == CLEAN.ravel().tolist()
+
+
+def test_order_depends_on_seed_and_epoch_alone() -> None:
+    first, second = (training.Batches(NOISY, CLEAN, 4, seed=1) for _ in range(2))
+    one, two = epoch(first), epoch(first)
+    assert one != two
+    np.random.default_rng().random()
+    np.random.seed(0)  # noqa: NPY002  (the global state has no say)
+    assert [epoch(second), epoch(second)] == [one, two]
+    assert epoch(training.Batches(NOISY, CLEAN, 4, seed=2)) != one
+
+
+def test_without_a_seed_in_the_order_of_the_rows() -> None:
+    batches = training.Batches(NOISY, CLEAN, 10)
+    assert epoch(batches) == epoch(batches) == [CLEAN.ravel().tolist()]
+
+
+def test_keras_sees_each_epoch_in_its_own_order() -> None:
+    """Of a real `fit`: what reaches the network is what `Batches` yields, in its order."""
+    seen: list[float] = []
+
+    class Recorder(keras.layers.Layer):
+        def call(self, x: Any) -> Any:
+            seen.extend(keras.ops.convert_to_numpy(x).ravel().tolist())
+            return x
+
+    model = keras.Sequential([Recorder(), keras.layers.Dense(1)])
+    model.compile(loss="mse", run_eagerly=True)
+    model.fit(training.Batches(NOISY, CLEAN, 4, seed=3), epochs=2, shuffle=False, verbose=0)
+    expected = training.Batches(NOISY, CLEAN, 4, seed=3)
+    orders = [np.concatenate(epoch(expected)) - 100 for _ in range(2)]
+    assert seen[-20:] == np.concatenate(orders).tolist()
+
+
+def test_dense_is_the_guides_network() -> None:
+    model = models.dense(784, [512, 512, 256, 256, 64], [512], "relu")
+    layers = model.layers[1:]
+    assert [layer.units for layer in layers] == [512, 512, 256, 256, 64, 512, 784]
+    assert [layer.activation.__name__ for layer in layers] == ["relu"] * 6 + ["sigmoid"]
+    assert model.count_params() == 1_313_616  # worked out by hand
+
+
+def test_archive_has_no_dates_and_still_loads(tmp_path: Path) -> None:
+    model = models.dense(4, [3], [], "tanh")
+    archives = []
+    for _ in range(2):
+        model.save(tmp_path / "dated.keras")
+        with (tmp_path / "dated.keras").open("rb") as dated:
+            stripped = io.BytesIO()
+            training.strip_dates(dated, stripped)
+        archives.append(stripped.getvalue())
+        time.sleep(2.1)  # a zip's clock ticks every two seconds
+    assert archives[0] == archives[1]
+    (tmp_path / "model.keras").write_bytes(archives[0])
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    x = np.random.default_rng(0).random((2, 4), np.float32)
+    np.testing.assert_array_equal(loaded(x), model(x))
+    assert zipfile.ZipFile(tmp_path / "model.keras").testzip() is None
+
+
+@pytest.mark.parametrize("decoder", [[], [2], [2, 3]])
+def test_dense_takes_any_sizes(decoder: list[int]) -> None:
+    model = models.dense(9, [5, 2], decoder, "relu")
+    assert model(np.zeros((4, 9), np.float32)).shape == (4, 9)
