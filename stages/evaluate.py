@@ -1,0 +1,75 @@
+"""Stage 7: scores the noisy and the denoised images of both splits against the clean ones."""
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+
+from denoiser import scores
+from stages import files
+from stages.errors import run
+
+SPLITS = ("val", "test")
+KINDS = ("noisy", "denoised")
+METRICS = ("mse", "psnr", "ssim")
+BLOCK = 2000  # images in memory at once
+
+
+def main() -> None:
+    images = pd.concat([score(split) for split in SPLITS], ignore_index=True)
+    summary = {
+        split: {
+            kind: {metric: mean(rows[f"{metric}_{kind}"]) for metric in METRICS} for kind in KINDS
+        }
+        for split, rows in images.groupby("split", sort=False)
+    }
+    with files.replacing("data/scores") as folder:
+        folder.mkdir()
+        images.to_csv(folder / "per_image.csv", index=False, float_format="%.6f")
+    with files.replacing("metrics/by_class.csv") as path:
+        by_class(images).to_csv(path, float_format="%.4f")
+    with files.replacing("metrics/evaluation.json") as path:
+        path.write_text(json.dumps(summary, indent=2) + "\n")
+
+
+def score(split: str) -> pd.DataFrame:
+    """One row an image: its split, its place in there, its label, and each metric of each kind."""
+    columns: dict[str, list[np.ndarray]] = {
+        f"{metric}_{kind}": [] for metric in METRICS for kind in KINDS
+    }
+    with files.NpyReader(f"data/split/x_{split}.npy") as clean:
+        for kind in KINDS:
+            with files.NpyReader(f"data/{kind}/x_{split}.npy") as other:
+                for pair in zip(clean.blocks(BLOCK), other.blocks(BLOCK), strict=True):
+                    for metric, values in scores.score(*pair).items():
+                        columns[f"{metric}_{kind}"].append(values)
+    labels = np.load(f"data/split/y_{split}.npy")
+    return pd.DataFrame(
+        {"split": split, "image": np.arange(len(labels)), "label": labels}
+        | {name: np.concatenate(values) for name, values in columns.items()}
+    )
+
+
+def by_class(images: pd.DataFrame) -> pd.DataFrame:
+    """One row a label; for each split, how many images, and the mean PSNR and SSIM of each kind."""
+    columns = [f"{metric}_{kind}" for metric in ("psnr", "ssim") for kind in KINDS]
+    tables = []
+    for split in SPLITS:
+        groups = images[images["split"] == split].groupby("label")
+        table = groups[columns].mean()
+        table.insert(0, "images", groups.size())
+        tables.append(table.add_prefix(f"{split}_"))
+    joined = pd.concat(tables, axis=1).sort_index()
+    counts = [f"{split}_images" for split in SPLITS]
+    return joined.fillna(dict.fromkeys(counts, 0)).astype(dict.fromkeys(counts, int))
+
+
+def mean(values: pd.Series) -> float | None:
+    """The mean to six places; None where there is none, which JSON writes as null."""
+    value = float(values.mean())
+    return None if math.isnan(value) else round(value, 6)
+
+
+if __name__ == "__main__":
+    run(main)

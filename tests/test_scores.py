@@ -1,0 +1,60 @@
+"""denoiser/scores.py: against values worked out by hand, and scikit-image image by image."""
+
+import numpy as np
+import pytest
+import skimage.metrics
+
+from denoiser import scores
+
+RNG = np.random.default_rng(0)
+
+
+def test_mse_and_psnr_by_hand() -> None:
+    clean = np.zeros((3, 16), np.float32)
+    images = clean.copy()
+    images[1] = 0.5  # MSE 1/4, PSNR 10·log10(4)
+    images[2, 0] = 1  # MSE 1/16, PSNR 10·log10(16)
+    result = scores.score(clean, images)
+    np.testing.assert_allclose(result["mse"], [0, 0.25, 0.0625])
+    np.testing.assert_allclose(result["psnr"], [100, 6.0206, 12.0412], atol=1e-4)
+
+
+def test_ssim_is_that_of_each_image_by_itself() -> None:
+    clean = RNG.random((6, 28 * 28), np.float32)
+    images = np.clip(clean + RNG.normal(0, 0.2, clean.shape), 0, 1).astype(np.float32)
+    each = [
+        skimage.metrics.structural_similarity(
+            one.reshape(28, 28).astype(float),
+            other.reshape(28, 28).astype(float),
+            data_range=1,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+        )
+        for one, other in zip(clean, images, strict=True)
+    ]
+    np.testing.assert_allclose(scores.score(clean, images)["ssim"], each, rtol=1e-12)
+
+
+def test_ssim_by_hand() -> None:
+    """Of two flat images only the luminance differs: (2ab + C1) / (a² + b² + C1), C1 = 0.01²."""
+    clean, images = np.full((1, 121), 0.5, np.float32), np.full((1, 121), 0.25, np.float32)
+    expected = (2 * 0.5 * 0.25 + 0.0001) / (0.5**2 + 0.25**2 + 0.0001)
+    assert scores.score(clean, images)["ssim"] == pytest.approx(expected)
+
+
+def test_an_unchanged_image_scores_best() -> None:
+    images = RNG.random((2, 121), np.float32)
+    result = scores.score(images, images)
+    assert {name: values.tolist() for name, values in result.items()} == {
+        "mse": [0, 0],
+        "psnr": [100, 100],
+        "ssim": [1, 1],
+    }
+
+
+def test_small_images_have_no_ssim() -> None:
+    images = RNG.random((2, 100), np.float32)
+    result = scores.score(images, 1 - images)
+    assert np.isnan(result["ssim"]).all()
+    assert np.isfinite(result["psnr"]).all()

@@ -1,0 +1,261 @@
+"""Each stage that runs no network, on small data: what it writes, and what it refuses."""
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.model_selection import train_test_split
+
+from denoiser import noise as core_noise
+from stages import evaluate, load, noise, plot, split, train
+from stages.errors import StageError
+from tests.conftest import run_stage
+
+Change = Callable[..., None]
+
+
+def write_csv(path: Path, rows: int, side: int = 3, seed: int = 0) -> pd.DataFrame:
+    """A CSV of random images, and the same as a table."""
+    rng = np.random.default_rng(seed)
+    names = ["label", *(f"pixel{number}" for number in range(1, side**2 + 1))]
+    table = pd.DataFrame(rng.integers(0, 256, (rows, len(names)), np.uint8), columns=names)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(path, index=False)
+    return table
+
+
+@pytest.fixture
+def images(workspace: Path) -> Path:
+    """A workspace in which `load` has run, on 50 and 20 images of 12x12."""
+    write_csv(Path("data/raw/train.csv"), 50, 12, seed=1)
+    write_csv(Path("data/raw/test.csv"), 20, 12, seed=2)
+    load.main()
+    return workspace
+
+
+# load
+
+
+@pytest.mark.parametrize("limit", [None, 1, 7, 1000])
+def test_load(workspace: Path, set_params: Change, limit: int | None) -> None:
+    table = write_csv(Path("data/raw/train.csv"), 40)
+    Path("data/raw/test.csv").write_bytes(gzip.compress(Path("data/raw/train.csv").read_bytes()))
+    set_params(load={"limit": limit})
+    load.main()
+    for name in ("train", "test"):
+        labels = np.load(f"data/images/{name}_labels.npy")
+        images = np.load(f"data/images/{name}_images.npy")
+        assert labels.dtype == images.dtype == np.uint8
+        np.testing.assert_array_equal(labels, table["label"][:limit])
+        np.testing.assert_array_equal(images, table.drop(columns="label")[:limit])
+    assert len(list((workspace / "data/images").iterdir())) == 4
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "data/raw/test.csv: there is no such file (load.test_csv)"),
+        (b"", "data/raw/test.csv: it is empty"),
+        (b"label,pixel1\n1,x\n", "data/raw/test.csv: row 1 (line 2), column 'pixel1': 'x'"),
+        (b"label,pixel1\n1,2\n", "train.csv has images of 9 pixels, but data/raw/test.csv of 1"),
+        (gzip.compress(b"label,pixel1\n1,2\n" * 99)[:-9], "data/raw/test.csv: Compressed file"),
+        (gzip.compress(b"label,pixel1\n1,2\n")[:-8] + b"\0" * 8, "test.csv: CRC check failed"),
+    ],
+)
+def test_load_refuses(workspace: Path, content: bytes | None, message: str) -> None:
+    write_csv(Path("data/raw/train.csv"), 3)
+    if content is not None:
+        Path("data/raw/test.csv").write_bytes(content)
+    with pytest.raises(StageError) as error:
+        load.main()
+    assert message in str(error.value)
+    assert [path.name for path in (workspace / "data").iterdir()] == ["raw"]  # nothing half-written
+
+
+def test_an_error_is_one_line_and_exit_1(workspace: Path) -> None:
+    done = run_stage("load")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.endswith("data/raw/train.csv: there is no such file (load.train_csv)\n")
+    assert done.stderr.count("\n") == 1
+
+
+# split
+
+
+def test_split_is_the_guides(images: Path) -> None:
+    split.main()
+    pixels, labels = (
+        np.load("data/images/train_images.npy"),
+        np.load("data/images/train_labels.npy"),
+    )
+    guide = train_test_split(pixels.astype("float") / 255.0, labels, test_size=0.2, random_state=42)
+    mine = [np.load(f"data/split/{name}.npy") for name in ("x_train", "x_val", "y_train", "y_val")]
+    for array, expected in zip(mine, guide, strict=True):
+        np.testing.assert_allclose(array, expected, rtol=1e-7)
+    test = np.load("data/split/x_test.npy")
+    assert test.dtype == mine[0].dtype == np.float32
+    np.testing.assert_allclose(test, np.load("data/images/test_images.npy") / 255, rtol=1e-7)
+
+
+def test_split_refuses_to_leave_a_side_empty(images: Path, set_params: Change) -> None:
+    set_params(load={"limit": 1})
+    load.main()
+    with pytest.raises(StageError, match=r"split.validation_fraction is 0.2, .* 1 rows"):
+        split.main()
+
+
+# noise
+
+
+def test_noise_does_not_depend_on_what_else_is_drawn(images: Path, set_params: Change) -> None:
+    split.main()
+    noise.main()
+    before = {name: np.load(f"data/noisy/x_{name}.npy") for name in ("train", "val", "test")}
+    clean = np.load("data/split/x_val.npy")
+    rng = core_noise.generator(42, "val", 0)
+    np.testing.assert_array_equal(
+        before["val"], np.clip(clean + 0.9 * rng.random(clean.shape, "f4"), 0, 1)
+    )
+    assert not np.array_equal(before["val"] - clean, before["test"][: len(clean)] - clean)
+
+    set_params(split={"validation_fraction": 0.5})  # other rows, and more of them
+    split.main()
+    noise.main()
+    np.testing.assert_array_equal(np.load("data/noisy/x_test.npy"), before["test"])
+
+
+def test_noise_is_drawn_by_fixed_blocks(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core_noise, "ROWS", 8)
+    split.main()
+    noise.main()
+    clean, noisy = np.load("data/split/x_test.npy"), np.load("data/noisy/x_test.npy")
+    for block in range(3):
+        rows = slice(8 * block, 8 * block + 8)
+        rng = core_noise.generator(42, "test", block)
+        expected = core_noise.corrupt(clean[rows], "uniform", 0.9, rng)
+        np.testing.assert_array_equal(noisy[rows], expected)
+
+
+# train
+
+
+def test_train_refuses_a_batch_larger_than_the_training_set(images: Path) -> None:
+    split.main()
+    noise.main()
+    with pytest.raises(StageError, match="train.batch_size is 128, but there are 40 training"):
+        train.main()
+
+
+def test_train_refuses_a_gpu_that_is_not_there(images: Path, set_params: Change) -> None:
+    split.main()
+    noise.main()
+    set_params(train={"device": "gpu", "batch_size": 8})
+    done = run_stage("train", CUDA_VISIBLE_DEVICES="-1")
+    assert done.returncode == 1
+    assert "train.device is 'gpu', but tensorflow sees none" in done.stderr.splitlines()[-1]
+
+
+def test_train_refuses_a_backend_that_is_not_installed(images: Path, set_params: Change) -> None:
+    split.main()
+    noise.main()
+    set_params(train={"backend": "torch", "batch_size": 8})
+    with pytest.raises(StageError, match="train.backend is 'torch', which is not installed"):
+        train.main()
+
+
+def test_train_stops_at_a_loss_that_is_not_finite(images: Path, set_params: Change) -> None:
+    split.main()
+    noise.main()
+    set_params(train={"optimizer": "sgd", "learning_rate": 1e30, "batch_size": 8})
+    done = run_stage("train")
+    assert done.returncode == 1
+    assert "no longer finite in epoch 1: lower train.learning_rate" in done.stderr.splitlines()[-1]
+    assert not Path("models/autoencoder.keras").exists()
+
+
+# evaluate and plot
+
+
+@pytest.fixture
+def denoised(images: Path) -> Path:
+    """A workspace up to `evaluate`, with the clean image, half as bright, for the denoised one."""
+    split.main()
+    noise.main()
+    Path("data/denoised").mkdir()
+    for name in ("val", "test"):
+        np.save(f"data/denoised/x_{name}.npy", np.load(f"data/split/x_{name}.npy") / 2)
+    evaluate.main()
+    return images
+
+
+def test_evaluate(denoised: Path) -> None:
+    images = pd.read_csv("data/scores/per_image.csv")
+    assert images.groupby("split")["image"].agg(list).to_dict() == {
+        "test": list(range(20)),
+        "val": list(range(10)),
+    }
+    clean = np.load("data/split/x_test.npy").astype(float)
+    mse = ((clean / 2) ** 2).mean(axis=1)
+    test = images[images["split"] == "test"]
+    np.testing.assert_allclose(test["mse_denoised"], mse, atol=1e-6)
+    np.testing.assert_allclose(test["psnr_denoised"], -10 * np.log10(mse), atol=1e-5)
+    np.testing.assert_array_equal(test["label"], np.load("data/split/y_test.npy"))
+
+    summary = json.loads(Path("metrics/evaluation.json").read_text())
+    assert list(summary) == ["val", "test"]
+    assert list(summary["val"]) == ["noisy", "denoised"]
+    assert summary["test"]["denoised"] == {
+        "mse": pytest.approx(mse.mean(), abs=1e-6),
+        "psnr": pytest.approx((-10 * np.log10(mse)).mean(), abs=1e-5),
+        "ssim": pytest.approx(test["ssim_denoised"].mean(), abs=1e-6),
+    }
+
+
+def test_evaluate_by_class(denoised: Path) -> None:
+    table = pd.read_csv("metrics/by_class.csv", index_col="label")
+    images = pd.read_csv("data/scores/per_image.csv")
+    assert sorted(table.index) == sorted(images["label"].unique())
+    for label, row in table.iterrows():
+        for name in ("val", "test"):
+            of_class = images[(images["label"] == label) & (images["split"] == name)]
+            assert row[f"{name}_images"] == len(of_class)
+            expected = of_class["psnr_denoised"].mean()
+            assert row[f"{name}_psnr_denoised"] == pytest.approx(expected, abs=1e-4, nan_ok=True)
+
+
+def test_evaluate_small_images_have_no_ssim(workspace: Path) -> None:
+    for folder in ("split", "noisy", "denoised"):
+        Path("data", folder).mkdir(parents=True)
+        for name in ("val", "test"):
+            np.save(f"data/{folder}/x_{name}.npy", np.random.default_rng(0).random((4, 9), "f4"))
+    for name in ("val", "test"):
+        np.save(f"data/split/y_{name}.npy", np.array([0, 1, 1, 0], "u1"))
+    evaluate.main()
+    scores = json.loads(Path("metrics/evaluation.json").read_text())
+    assert scores["val"]["denoised"] == {"mse": 0, "psnr": 100, "ssim": None}
+
+
+def test_plot(denoised: Path, set_params: Change) -> None:
+    folder = Path("metrics/training/plots/metrics")
+    folder.mkdir(parents=True)
+    for name in ("loss", "val_loss"):
+        (folder / f"{name}.tsv").write_text(f"step\t{name}\n0\t0.5\n1\t0.4\n")
+    set_params(plot={"images": 3})
+    plot.main()
+    pictures = {path.name: path.read_bytes() for path in Path("metrics/plots").iterdir()}
+    assert sorted(pictures) == [
+        "best.png", "first.png", "losses.png", "psnr_by_class.png", "worst.png"
+    ]  # fmt: skip
+    assert all(picture.startswith(b"\x89PNG") for picture in pictures.values())
+    assert len(set(pictures.values())) == 5
+    plot.main()
+    assert {path.name: path.read_bytes() for path in Path("metrics/plots").iterdir()} == pictures
+
+    set_params(plot={"images": 11})
+    with pytest.raises(StageError, match="plot.images is 11, but there are 10 validation images"):
+        plot.main()
