@@ -1,0 +1,79 @@
+"""stages/params.py, every stage's section, and the check of the whole file."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages import params, train
+from stages.errors import StageError
+from tools import check_params
+
+Change = Callable[..., None]
+
+
+def test_the_projects_own_file_is_right(workspace: Path) -> None:
+    assert (workspace / "params.yaml").exists()
+    check_params.main()
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "message"),
+    [
+        ("fetch", "source", "mnist", "fetch.source is 'mnist': input should be 'fashion-mnist', "),
+        ("load", "limit", 0, "load.limit is 0: input should be greater than or equal to 1"),
+        ("load", "train_csv", "", "load.train_csv is ''"),
+        ("split", "validation_fraction", 1, "split.validation_fraction is 1: "),
+        ("split", "validation_fraction", 0, "split.validation_fraction is 0: "),
+        ("split", "seed", 2**32, "split.seed is 4294967296: "),
+        ("noise", "kind", "salt", "noise.kind is 'salt': input should be 'uniform' or 'gaussian'"),
+        ("noise", "amount", -0.1, "noise.amount is -0.1: "),
+        ("noise", "amount", "0.9", "noise.amount is '0.9': input should be a valid number"),
+        ("noise", "amount", float("nan"), "noise.amount is nan: "),
+        ("model", "encoder", [], "model.encoder is []: "),
+        ("model", "encoder", [64, 0], "model.encoder.1 is 0: "),
+        ("model", "encoder", 64, "model.encoder is 64: "),
+        ("model", "activation", "rélu", "model.activation is 'rélu': "),
+        ("train", "epochs", 0, "train.epochs is 0: "),
+        ("train", "epochs", 1.5, "train.epochs is 1.5: "),
+        ("train", "epochs", True, "train.epochs is True: "),
+        ("train", "learning_rate", 0, "train.learning_rate is 0: "),
+        ("train", "patience", 0, "train.patience is 0: "),
+        ("train", "backend", "theano", "train.backend is 'theano': "),
+        ("train", "device", "tpu", "train.device is 'tpu': "),
+        ("plot", "images", 101, "plot.images is 101: "),
+        ("train", "epoch", 3, "train.epoch is not a parameter (did you mean 'epochs'?)"),
+        ("plot", "colour", "red", "plot.colour is not a parameter"),
+    ],
+)
+def test_refuses(set_params: Change, section: str, key: str, value: Any, message: str) -> None:
+    set_params(**{section: {key: value}})
+    with pytest.raises(StageError) as error:
+        check_params.main()
+    assert f"params.yaml: {message}" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_refuses_what_is_missing_or_unknown(workspace: Path) -> None:
+    path = workspace / "params.yaml"
+    path.write_text(path.read_text().replace("noise:", "nose:").replace("  epochs: 100\n", ""))
+    with pytest.raises(StageError) as error:
+        check_params.main()
+    assert "'nose' is not a section (did you mean 'noise'?)" in str(error.value)
+    assert "the section 'noise' is missing" in str(error.value)
+    assert "train.epochs is missing" in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["", "- 1\n", "a: [\n", "\ttrain: 1\n"])
+def test_refuses_what_is_no_mapping(workspace: Path, text: str) -> None:
+    (workspace / "params.yaml").write_text(text)
+    with pytest.raises(StageError, match=r"^params\.yaml (is not YAML|holds no sections)"):
+        check_params.main()
+
+
+@pytest.mark.parametrize("spelling", ["1e-3", "0.001", "1E-3", "1.0e-03", ".1e-2"])
+def test_reads_numbers_as_dvc_does(workspace: Path, spelling: str) -> None:
+    path = workspace / "params.yaml"
+    path.write_text(path.read_text().replace("learning_rate: 0.001", f"learning_rate: {spelling}"))
+    assert params.read("train", train.Train).learning_rate == 0.001
