@@ -1,0 +1,47 @@
+# `make help` lists the targets. All of them use .venv, which `make setup` makes.
+
+PYTHON ?= python3
+UV := uv==0.13.9
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: help setup repro test format lock clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1  /p' $(MAKEFILE_LIST) | column -t -l 2 -s '  '
+
+setup: .venv/pipeline  ## make .venv, with what the pipeline needs
+
+repro: .venv/pipeline  ## run the pipeline; ends with the scores and where the pictures are
+	@.venv/bin/python -m tools.repro
+
+test: .venv/tests  ## lint, check the types, run every test
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/pytest
+
+format: .venv/tests  ## format the code, mend what the linter can
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+
+LOCK = .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	--fork-strategy fewest --no-annotate --no-header
+lock: .venv/pipeline  ## pin the newest versions of everything
+	$(LOCK) requirements.in -o requirements.txt
+	$(LOCK) requirements-dev.in -o requirements-dev.txt
+	$(LOCK) requirements-cuda.in -o requirements-cuda.txt
+
+# Byte-compiled: the libraries take twice as long to start otherwise.
+INSTALL = .venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python
+
+.venv/pipeline: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo 'This needs Python 3.11, 3.12 or 3.13: make PYTHON=python3.12 …'; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	.venv/bin/pip install --quiet $(UV)
+	$(INSTALL) -r requirements.txt
+	@touch $@
+
+.venv/tests: .venv/pipeline requirements-dev.txt
+	$(INSTALL) -r requirements-dev.txt
+	@touch $@
