@@ -4,15 +4,23 @@ PYTHON ?= python3
 UV := uv==0.13.9
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup repro test format lock clean
+.PHONY: help setup repro guide test format lock
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1  /p' $(MAKEFILE_LIST) | column -t -l 2 -s '  '
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 setup: .venv/pipeline  ## make .venv, with what the pipeline needs
 
 repro: .venv/pipeline  ## run the pipeline; ends with the scores and where the pictures are
 	@.venv/bin/python -m tools.repro
+
+guide: .venv/pipeline  ## make the guide's literal run, as an experiment; scores in benchmarks/guide
+	.venv/bin/dvc exp run --temp --force --name guide -S load.train_csv=data/raw/test.csv \
+		-S load.test_csv=data/raw/train.csv -S train.patience=null
+	@mkdir -p benchmarks/guide
+	@run=$$(git for-each-ref --format='%(refname)' 'refs/exps/**/guide') && \
+		git show $$run:metrics/evaluation.json > benchmarks/guide/evaluation.json && \
+		git show $$run:metrics/training/metrics.json > benchmarks/guide/training.json
 
 test: .venv/tests  ## lint, check the types, run every test
 	.venv/bin/ruff check

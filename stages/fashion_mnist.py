@@ -49,10 +49,11 @@ def splits() -> Splits:
     }
     tried = []
     for source, read in sources.items():
+        print(f"Fashion-MNIST from {source}: ", end="", flush=True)
         try:
             idx = read()
         except Unavailable as reason:
-            print(f"not from {source}: {reason}", flush=True)
+            print(reason, flush=True)
             tried.append(f"{source} ({reason})")
             continue
         for name, checksum in CHECKSUMS.items():
@@ -62,7 +63,7 @@ def splits() -> Splits:
                     f"{name} from {source} is not the official file (its {algorithm} differs): "
                     "remove that copy and try again"
                 )
-        print(f"Fashion-MNIST from {source}", flush=True)
+        print("found", flush=True)
         return {
             split: (
                 np.frombuffer(idx[f"{prefix}-images-idx3-ubyte"], np.uint8, offset=16).reshape(

@@ -73,7 +73,7 @@ def draw_losses() -> Any:
     figure, axis = plt.subplots(figsize=(8, 4.5), layout="constrained")
     for name, label in (("loss", "training"), ("val_loss", "validation")):
         table = pd.read_csv(f"metrics/training/plots/metrics/{name}.tsv", sep="\t")
-        axis.plot(table["step"] + 1, table[name], label=label)
+        axis.plot(table["step"], table[name], label=label)
     axis.set(title="Loss", xlabel="epoch", ylabel="loss")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.grid(alpha=0.3)

@@ -123,6 +123,7 @@ class History:
                 f"the loss is no longer finite in epoch {epoch + 1}: lower train.learning_rate "
                 f"(now {self.train.learning_rate})"
             )
+        self.live.step = epoch + 1
         for name, value in losses.items():
             self.live.log_metric(name, value)
         self.live.next_step()

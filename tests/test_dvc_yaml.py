@@ -69,4 +69,4 @@ def test_what_git_holds_is_no_out() -> None:
     for stage in STAGES.values():
         assert all(isinstance(out, str) for out in stage.get("outs", []))
         for entry in [*stage.get("metrics", []), *stage.get("plots", [])]:
-            assert list(entry.values()) == [{"cache": False}]
+            assert [options["cache"] for options in entry.values()] == [False]

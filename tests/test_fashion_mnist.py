@@ -92,7 +92,7 @@ def test_every_source_gives_the_same_csvs(clone: Clone, workspace: Path) -> None
     expected = fetched(clone.folder)
     (workspace / "installed").mkdir()
     done = run_stage("fetch", **install(workspace / "installed", files))
-    assert "Fashion-MNIST from Debian's package dataset-fashion-mnist, installed" in done.stdout
+    assert "Debian's package dataset-fashion-mnist, installed: found" in done.stdout
     assert fetched(workspace) == expected
 
     (workspace / "home").mkdir()
@@ -101,5 +101,5 @@ def test_every_source_gives_the_same_csvs(clone: Clone, workspace: Path) -> None
     for name, content in files.items():
         (cache / f"{name}.gz").write_bytes(gzip.compress(content, 1))
     done = run_stage("fetch", **offline(workspace / "home"))
-    assert "Fashion-MNIST from keras.datasets.fashion_mnist" in done.stdout
+    assert "keras.datasets.fashion_mnist: found" in done.stdout
     assert fetched(workspace) == expected

@@ -135,7 +135,7 @@ def test_metrics_params_and_plots_show(clone: Clone, tmp_path: Path) -> None:
     plots = json.loads(
         clone.run("dvc", "plots", "show", "--json", "-o", str(tmp_path)).strip().splitlines()[-1]
     )["data"]
-    assert set(plots) >= {"Loss", "PSNR by class"}
+    assert set(plots) >= {"Loss", "metrics/by_class.csv"}
     assert {name for name in plots if name.endswith(".png")} == {
         name for name in FILES if name.endswith(".png")
     }
