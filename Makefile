@@ -32,15 +32,17 @@ format: .venv/tests  ## format the code, mend what the linter can
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
 
-LOCK = .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
-	--fork-strategy fewest --no-annotate --no-header
+LOCK = .venv/bin/uv pip compile --quiet --system-certs --upgrade \
+	--universal --python-version 3.11 --fork-strategy fewest --no-annotate --no-header
 lock: .venv/pipeline  ## pin the newest versions of everything
 	$(LOCK) requirements.in -o requirements.txt
 	$(LOCK) requirements-dev.in -o requirements-dev.txt
 	$(LOCK) requirements-cuda.in -o requirements-cuda.txt
 
-# Byte-compiled: the libraries take twice as long to start otherwise.
-INSTALL = .venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python
+# Byte-compiled: the libraries take twice as long to start otherwise. With the system's
+# certificates, as pip: there may be a proxy.
+INSTALL = .venv/bin/uv pip install --quiet --system-certs --compile-bytecode \
+	--python .venv/bin/python
 
 .venv/pipeline: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
