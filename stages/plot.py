@@ -86,9 +86,9 @@ def draw_by_class() -> Any:
     table = pd.read_csv("metrics/by_class.csv", index_col="label")
     figure, axis = plt.subplots(figsize=(8, 4.5), layout="constrained")
     columns = ["val_psnr_noisy", "val_psnr_denoised"]
-    table[columns].plot.bar(ax=axis, rot=0, color=["tab:gray", "tab:blue"])
+    table[columns].plot.bar(ax=axis, rot=0, color=["tab:gray", "tab:blue"], legend=False)
     axis.set(title="PSNR by class, validation images", xlabel="class", ylabel="PSNR (dB)")
-    axis.legend(["noisy", "denoised"])
+    figure.legend(["noisy", "denoised"], loc="outside right upper")
     axis.grid(axis="y", alpha=0.3)
     return figure
 
