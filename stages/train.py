@@ -133,7 +133,8 @@ class History:
         best = len(self.losses) - 1
         if self.train.patience is not None:
             best = min(range(len(self.losses)), key=lambda epoch: self.losses[epoch]["val_loss"])
-        return {**self.losses[best], "best_epoch": best + 1, "epochs": len(self.losses)}
+        epochs = len(self.losses)
+        return {**self.losses[best], "best_epoch": best + 1, "epochs": epochs, "step": epochs}
 
 
 if __name__ == "__main__":

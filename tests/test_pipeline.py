@@ -103,7 +103,7 @@ def test_keeps_the_best_epoch(clone: Clone) -> None:
     metrics = json.loads((clone.folder / "metrics/training/metrics.json").read_text())
     with (clone.folder / "metrics/training/plots/metrics/val_loss.tsv").open() as file:
         history = [float(row["val_loss"]) for row in csv.DictReader(file, delimiter="\t")]
-    assert len(history) == metrics["epochs"] == 3
+    assert len(history) == metrics["epochs"] == metrics["step"] == 3
     assert metrics["val_loss"] == min(history) == history[metrics["best_epoch"] - 1]
 
 
