@@ -1,0 +1,32 @@
+"""README.md: every score in it is the one in the committed file."""
+
+import json
+from typing import Any
+
+from tests.conftest import ROOT
+
+
+def read(name: str) -> dict[str, Any]:
+    """A committed JSON file."""
+    content: dict[str, Any] = json.loads((ROOT / name).read_text())
+    return content
+
+
+def row(name: str, scores: dict[str, Any], training: dict[str, Any] | None) -> str:
+    """A row of the table of results."""
+    cells = []
+    for split in ("val", "test"):
+        cells += [f"{scores[split]['psnr']:.2f}", f"{scores[split]['ssim']:.3f}"]
+    cells += [f"{training['val_loss']:.4f}", str(training["epochs"])] if training else ["", ""]
+    return f"| {' | '.join([name, *cells])} |".replace("  ", " ")
+
+
+def test_results_are_the_committed_ones() -> None:
+    default, guide = read("metrics/evaluation.json"), read("benchmarks/guide/evaluation.json")
+    noisy = {split: kinds["noisy"] for split, kinds in default.items()}
+    denoised = {split: kinds["denoised"] for split, kinds in default.items()}
+    literal = {split: kinds["denoised"] for split, kinds in guide.items()}
+    readme = (ROOT / "README.md").read_text()
+    assert row("noisy", noisy, None) in readme
+    assert row("*default*", denoised, read("metrics/training/metrics.json")) in readme
+    assert row("*guide*", literal, read("benchmarks/guide/training.json")) in readme
