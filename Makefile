@@ -15,7 +15,8 @@ repro: .venv/pipeline  ## run the pipeline; ends with the scores and where the p
 	@.venv/bin/python -m tools.repro
 
 guide: .venv/pipeline  ## make the guide's literal run, as an experiment; scores in benchmarks/guide
-	.venv/bin/dvc exp run --temp --force --name guide -S load.train_csv=data/raw/test.csv \
+	@.venv/bin/dvc exp remove --quiet guide 2>/dev/null || true
+	.venv/bin/dvc exp run --temp --name guide -S load.train_csv=data/raw/test.csv \
 		-S load.test_csv=data/raw/train.csv -S train.patience=null
 	@mkdir -p benchmarks/guide
 	@run=$$(git for-each-ref --format='%(refname)' 'refs/exps/**/guide') && \
