@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from dvc.utils.serialize import modify_yaml
 
 ROOT = Path(__file__).parent.parent
 
@@ -57,6 +58,12 @@ class Clone:
         self.run("git", "init", "-q")
         self.run("git", "add", "-A")
         self.run("git", "commit", "-qm", "a clone")
+
+    def set_params(self, **sections: dict[str, Any]) -> None:
+        """Changes params.yaml in there, as `dvc exp run -S` does."""
+        with modify_yaml(self.folder / "params.yaml") as params:
+            for name, values in sections.items():
+                params[name] |= values
 
     def run(self, *command: str, env: dict[str, str] | None = None) -> str:
         """Runs a command in there, which has to succeed; returns what it printed."""

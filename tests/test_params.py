@@ -57,7 +57,7 @@ def test_refuses(set_params: Change, section: str, key: str, value: Any, message
 
 def test_refuses_what_is_missing_or_unknown(workspace: Path) -> None:
     path = workspace / "params.yaml"
-    path.write_text(path.read_text().replace("noise:", "nose:").replace("  epochs: 100\n", ""))
+    path.write_text(path.read_text().replace("noise:", "nose:").replace("  epochs:", "  epoch:"))
     with pytest.raises(StageError) as error:
         check_params.main()
     assert "'nose' is not a section (did you mean 'noise'?)" in str(error.value)
