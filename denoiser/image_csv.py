@@ -2,7 +2,6 @@
 
 import collections
 import csv
-import itertools
 import math
 import re
 from collections.abc import Iterator
@@ -47,10 +46,9 @@ def read(file: BinaryIO) -> Iterator[tuple[UInt8, UInt8]]:
 
 def read_header(file: BinaryIO) -> tuple[list[str], int]:
     """The column names, and the number of the line after them. Raises ValueError as `read` does."""
-    for number in itertools.count(2):
-        header = file.readline(MAX_HEADER)
-        if not header:
-            raise ValueError("it is empty")
+    line = 1
+    while header := file.readline(MAX_HEADER):
+        line += 1
         if len(header) == MAX_HEADER:
             raise ValueError(f"its first line is longer than a header of {MAX_PIXELS} pixels")
         try:
@@ -59,8 +57,8 @@ def read_header(file: BinaryIO) -> tuple[list[str], int]:
         except (UnicodeDecodeError, csv.Error) as error:
             raise ValueError(f"its first line is no CSV header in UTF-8: {error}") from None
         if names:
-            return names, number
-    raise AssertionError
+            return names, line
+    raise ValueError("it is empty")
 
 
 def pixel_columns(names: list[str]) -> list[str]:

@@ -17,7 +17,7 @@ BLOCK = 2000  # images in memory at once
 
 
 def main() -> None:
-    images = pd.concat([score(split) for split in SPLITS], ignore_index=True)
+    images = pd.concat([per_image(split) for split in SPLITS], ignore_index=True)
     summary = {
         split: {
             kind: {metric: mean(rows[f"{metric}_{kind}"]) for metric in METRICS} for kind in KINDS
@@ -33,22 +33,25 @@ def main() -> None:
         path.write_text(json.dumps(summary, indent=2) + "\n")
 
 
-def score(split: str) -> pd.DataFrame:
+def per_image(split: str) -> pd.DataFrame:
     """One row an image: its split, its place in there, its label, and each metric of each kind."""
-    columns: dict[str, list[np.ndarray]] = {
-        f"{metric}_{kind}": [] for metric in METRICS for kind in KINDS
-    }
-    with files.NpyReader(f"data/split/x_{split}.npy") as clean:
-        for kind in KINDS:
-            with files.NpyReader(f"data/{kind}/x_{split}.npy") as other:
-                for pair in zip(clean.blocks(BLOCK), other.blocks(BLOCK), strict=True):
-                    for metric, values in scores.score(*pair).items():
-                        columns[f"{metric}_{kind}"].append(values)
     labels = np.load(f"data/split/y_{split}.npy")
+    scored = {kind: score(split, kind) for kind in KINDS}
     return pd.DataFrame(
         {"split": split, "image": np.arange(len(labels)), "label": labels}
-        | {name: np.concatenate(values) for name, values in columns.items()}
+        | {f"{metric}_{kind}": scored[kind][metric] for metric in METRICS for kind in KINDS}
     )
+
+
+def score(split: str, kind: str) -> dict[str, scores.Float64]:
+    """Each metric of each image of this kind, shape (n,)."""
+    with (
+        files.NpyReader(f"data/split/x_{split}.npy") as clean,
+        files.NpyReader(f"data/{kind}/x_{split}.npy") as images,
+    ):
+        pairs = zip(clean.blocks(BLOCK), images.blocks(BLOCK), strict=True)
+        blocks = [scores.score(*pair) for pair in pairs]
+    return {metric: np.concatenate([block[metric] for block in blocks]) for metric in METRICS}
 
 
 def by_class(images: pd.DataFrame) -> pd.DataFrame:

@@ -36,8 +36,8 @@ def main() -> None:
         ) from error
     with files.replacing("data/split") as folder:
         folder.mkdir()
-        for name, source, rows in (("train", "train", train), ("val", "train", val)):
-            take(source, rows, folder, name)
+        take("train", train, folder, "train")
+        take("train", val, folder, "val")
         take("test", None, folder, "test")
 
 

@@ -1,5 +1,7 @@
 """What several test modules share: a folder to run stages in, and a clone to run DVC in."""
 
+import functools
+import json
 import os
 import shutil
 import subprocess
@@ -9,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from dvc.utils.serialize import modify_yaml
 
 ROOT = Path(__file__).parent.parent
+
+SetParams = Callable[..., None]
 
 
 @pytest.fixture
@@ -24,17 +27,16 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def set_params(workspace: Path) -> Callable[..., None]:
+def set_params(workspace: Path) -> SetParams:
     """Changes params.yaml in the workspace: `set_params(train={"epochs": 1})`."""
+    return functools.partial(change_params, workspace)
 
-    def change(**sections: dict[str, Any]) -> None:
-        path = workspace / "params.yaml"
-        params = yaml.safe_load(path.read_text())
+
+def change_params(folder: Path, **sections: dict[str, Any]) -> None:
+    """Changes params.yaml in a folder, as `dvc exp run -S` does."""
+    with modify_yaml(folder / "params.yaml") as params:
         for name, values in sections.items():
             params[name] |= values
-        path.write_text(yaml.safe_dump(params, sort_keys=False))
-
-    return change
 
 
 class Clone:
@@ -60,10 +62,12 @@ class Clone:
         self.run("git", "commit", "-qm", "a clone")
 
     def set_params(self, **sections: dict[str, Any]) -> None:
-        """Changes params.yaml in there, as `dvc exp run -S` does."""
-        with modify_yaml(self.folder / "params.yaml") as params:
-            for name, values in sections.items():
-                params[name] |= values
+        """Changes params.yaml in there."""
+        change_params(self.folder, **sections)
+
+    def read_json(self, name: str) -> Any:
+        """What a JSON file in there holds."""
+        return json.loads((self.folder / name).read_text())
 
     def run(self, *command: str, env: dict[str, str] | None = None) -> str:
         """Runs a command in there, which has to succeed; returns what it printed."""

@@ -2,19 +2,15 @@
 
 import gzip
 import hashlib
-import json
 import os
 import struct
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stages import fashion_mnist
-from tests.conftest import Clone, offline, run_stage
-
-Change = Callable[..., None]
+from tests.conftest import Clone, SetParams, offline, run_stage
 
 
 def install(folder: Path, idx: dict[str, bytes]) -> dict[str, str]:
@@ -36,7 +32,7 @@ def idx(array: np.ndarray) -> bytes:
 
 
 def test_a_file_that_is_not_the_official_one_is_an_error(
-    workspace: Path, set_params: Change
+    workspace: Path, set_params: SetParams
 ) -> None:
     set_params(fetch={"source": "fashion-mnist"})
     fake = {
@@ -69,7 +65,7 @@ def test_real_run(clone: Clone) -> None:
     assert np.load(data / "split/x_val.npy", mmap_mode="r").shape == (12000, 784)
     assert np.load(data / "split/x_test.npy", mmap_mode="r").shape == (10000, 784)
     assert np.bincount(np.load(data / "images/train_labels.npy")).tolist() == [6000] * 10
-    scores = json.loads((clone.folder / "metrics/evaluation.json").read_text())
+    scores = clone.read_json("metrics/evaluation.json")
     assert scores["val"]["noisy"]["psnr"] == pytest.approx(7.2, abs=0.05)
     assert 16 < scores["val"]["denoised"]["psnr"] < 19
     assert 16 < scores["test"]["denoised"]["psnr"] < 19
@@ -87,7 +83,7 @@ def test_the_csvs_hold_the_official_images(clone: Clone) -> None:
 
 
 def test_every_source_gives_the_same_csvs(
-    clone: Clone, workspace: Path, set_params: Change
+    clone: Clone, workspace: Path, set_params: SetParams
 ) -> None:
     set_params(fetch={"source": "fashion-mnist"})
     files = {}

@@ -1,6 +1,5 @@
 """stages/params.py, every stage's section, and the check of the whole file."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +7,8 @@ import pytest
 
 from stages import params, train
 from stages.errors import StageError
+from tests.conftest import SetParams
 from tools import check_params
-
-Change = Callable[..., None]
 
 
 def test_the_projects_own_file_is_right(workspace: Path) -> None:
@@ -47,7 +45,7 @@ def test_the_projects_own_file_is_right(workspace: Path) -> None:
         ("plot", "colour", "red", "plot.colour is not a parameter"),
     ],
 )
-def test_refuses(set_params: Change, section: str, key: str, value: Any, message: str) -> None:
+def test_refuses(set_params: SetParams, section: str, key: str, value: Any, message: str) -> None:
     set_params(**{section: {key: value}})
     with pytest.raises(StageError) as error:
         check_params.main()

@@ -55,10 +55,8 @@ def test_falls_back_to_digits_and_says_so(clone: Clone) -> None:
 
 def test_ends_with_the_scores_and_the_pictures(clone: Clone) -> None:
     end = clone.output[clone.output.index("PSNR (dB)") :]
-    psnr = json.loads((clone.folder / "metrics/evaluation.json").read_text())["test"]["denoised"][
-        "psnr"
-    ]
-    assert f"{psnr:.4f}" in end
+    scores = clone.read_json("metrics/evaluation.json")
+    assert f"{scores['test']['denoised']['psnr']:.4f}" in end
     assert "metrics/plots/first.png" in end
 
 
@@ -93,13 +91,13 @@ def test_arrays_are_what_the_design_says(clone: Clone) -> None:
 
 
 def test_denoised_beats_noisy(clone: Clone) -> None:
-    for split in json.loads((clone.folder / "metrics/evaluation.json").read_text()).values():
+    for split in clone.read_json("metrics/evaluation.json").values():
         assert split["denoised"]["psnr"] > split["noisy"]["psnr"] + 3
         assert split["denoised"]["mse"] < split["noisy"]["mse"] / 2
 
 
 def test_keeps_the_best_epoch(clone: Clone) -> None:
-    metrics = json.loads((clone.folder / "metrics/training/metrics.json").read_text())
+    metrics = clone.read_json("metrics/training/metrics.json")
     with (clone.folder / "metrics/training/plots/metrics/val_loss.tsv").open() as file:
         history = [float(row["val_loss"]) for row in csv.DictReader(file, delimiter="\t")]
     assert len(history) == metrics["epochs"] == metrics["step"] == 3

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,7 @@ from sklearn.model_selection import train_test_split
 from denoiser import noise as core_noise
 from stages import evaluate, load, noise, plot, split, train
 from stages.errors import StageError
-from tests.conftest import run_stage
-
-Change = Callable[..., None]
+from tests.conftest import SetParams, run_stage
 
 
 def write_csv(path: Path, rows: int, side: int = 3, seed: int = 0) -> pd.DataFrame:
@@ -37,11 +34,19 @@ def images(workspace: Path) -> Path:
     return workspace
 
 
+@pytest.fixture
+def noisy(images: Path) -> Path:
+    """The same, in which `split` and `noise` have run, too."""
+    split.main()
+    noise.main()
+    return images
+
+
 # load
 
 
 @pytest.mark.parametrize("limit", [None, 1, 7, 1000])
-def test_load(workspace: Path, set_params: Change, limit: int | None) -> None:
+def test_load(workspace: Path, set_params: SetParams, limit: int | None) -> None:
     table = write_csv(Path("data/raw/train.csv"), 40)
     Path("data/raw/test.csv").write_bytes(gzip.compress(Path("data/raw/train.csv").read_bytes()))
     set_params(load={"limit": limit})
@@ -102,7 +107,7 @@ def test_split_is_the_guides(images: Path) -> None:
     np.testing.assert_allclose(test, np.load("data/images/test_images.npy") / 255, rtol=1e-7)
 
 
-def test_split_refuses_to_leave_a_side_empty(images: Path, set_params: Change) -> None:
+def test_split_refuses_to_leave_a_side_empty(images: Path, set_params: SetParams) -> None:
     set_params(load={"limit": 1})
     load.main()
     with pytest.raises(StageError, match=r"split.validation_fraction is 0.2, .* 1 rows"):
@@ -112,9 +117,7 @@ def test_split_refuses_to_leave_a_side_empty(images: Path, set_params: Change) -
 # noise
 
 
-def test_noise_does_not_depend_on_what_else_is_drawn(images: Path, set_params: Change) -> None:
-    split.main()
-    noise.main()
+def test_noise_does_not_depend_on_what_else_is_drawn(noisy: Path, set_params: SetParams) -> None:
     before = {name: np.load(f"data/noisy/x_{name}.npy") for name in ("train", "val", "test")}
     clean = np.load("data/split/x_val.npy")
     rng = core_noise.generator(42, "val", 0)
@@ -144,33 +147,25 @@ def test_noise_is_drawn_by_fixed_blocks(images: Path, monkeypatch: pytest.Monkey
 # train
 
 
-def test_train_refuses_a_batch_larger_than_the_training_set(images: Path) -> None:
-    split.main()
-    noise.main()
+def test_train_refuses_a_batch_larger_than_the_training_set(noisy: Path) -> None:
     with pytest.raises(StageError, match="train.batch_size is 128, but there are 40 training"):
         train.main()
 
 
-def test_train_refuses_a_gpu_that_is_not_there(images: Path, set_params: Change) -> None:
-    split.main()
-    noise.main()
+def test_train_refuses_a_gpu_that_is_not_there(noisy: Path, set_params: SetParams) -> None:
     set_params(train={"device": "gpu", "batch_size": 8})
     done = run_stage("train", CUDA_VISIBLE_DEVICES="-1")
     assert done.returncode == 1
     assert "train.device is 'gpu', but tensorflow sees none" in done.stderr.splitlines()[-1]
 
 
-def test_train_refuses_a_backend_that_is_not_installed(images: Path, set_params: Change) -> None:
-    split.main()
-    noise.main()
+def test_train_refuses_a_backend_that_is_not_installed(noisy: Path, set_params: SetParams) -> None:
     set_params(train={"backend": "torch", "batch_size": 8})
     with pytest.raises(StageError, match="train.backend is 'torch', which is not installed"):
         train.main()
 
 
-def test_train_stops_at_a_loss_that_is_not_finite(images: Path, set_params: Change) -> None:
-    split.main()
-    noise.main()
+def test_train_stops_at_a_loss_that_is_not_finite(noisy: Path, set_params: SetParams) -> None:
     set_params(train={"optimizer": "sgd", "learning_rate": 1e30, "batch_size": 8})
     done = run_stage("train")
     assert done.returncode == 1
@@ -182,15 +177,13 @@ def test_train_stops_at_a_loss_that_is_not_finite(images: Path, set_params: Chan
 
 
 @pytest.fixture
-def denoised(images: Path) -> Path:
+def denoised(noisy: Path) -> Path:
     """A workspace up to `evaluate`, with the clean image, half as bright, for the denoised one."""
-    split.main()
-    noise.main()
     Path("data/denoised").mkdir()
     for name in ("val", "test"):
         np.save(f"data/denoised/x_{name}.npy", np.load(f"data/split/x_{name}.npy") / 2)
     evaluate.main()
-    return images
+    return noisy
 
 
 def test_evaluate(denoised: Path) -> None:
@@ -240,7 +233,7 @@ def test_evaluate_small_images_have_no_ssim(workspace: Path) -> None:
     assert scores["val"]["denoised"] == {"mse": 0, "psnr": 100, "ssim": None}
 
 
-def test_plot(denoised: Path, set_params: Change) -> None:
+def test_plot(denoised: Path, set_params: SetParams) -> None:
     folder = Path("metrics/training/plots/metrics")
     folder.mkdir(parents=True)
     for name in ("loss", "val_loss"):
