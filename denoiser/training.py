@@ -1,8 +1,8 @@
-"""What Keras lacks for training that repeats to the bit: seeded batches, a dateless archive."""
+"""What Keras lacks for training that repeats to the bit: seeded batches, a traceless archive."""
 
 import json
 import zipfile
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import keras
 import numpy as np
@@ -41,13 +41,23 @@ class Batches(keras.utils.PyDataset):
         return self.noisy[rows], self.clean[rows]
 
 
-def strip_dates(archive: BinaryIO, stripped: BinaryIO) -> None:
-    """Copies a .keras archive without the times of its making, which Keras writes into it."""
+def strip_traces(archive: BinaryIO, stripped: BinaryIO) -> None:
+    """Copies a .keras archive without what the process that made it left there.
+
+    Keras writes the date, and as `shared_object_id` the memory addresses of objects, which are
+    numbered here in the order of their first appearance instead.
+    """
+    numbers: dict[int, int] = {}
+
+    def strip(node: dict[str, Any]) -> dict[str, Any]:
+        node.pop("date_saved", None)
+        if (address := node.get("shared_object_id")) is not None:
+            node["shared_object_id"] = numbers.setdefault(address, len(numbers) + 1)
+        return node
+
     with zipfile.ZipFile(archive) as old, zipfile.ZipFile(stripped, "w") as new:
         for name in old.namelist():
             content = old.read(name)
-            if name == "metadata.json":
-                metadata = json.loads(content)
-                del metadata["date_saved"]
-                content = json.dumps(metadata).encode()
+            if name.endswith(".json"):
+                content = json.dumps(json.loads(content, object_hook=strip)).encode()
             new.writestr(zipfile.ZipInfo(name), content)  # ZipInfo's own date is fixed: 1980

@@ -96,7 +96,7 @@ def main() -> None:
     ):
         trained.save(f"{folder}/dated.keras")
         with open(f"{folder}/dated.keras", "rb") as dated, open(path, "wb") as file:
-            training.strip_dates(dated, file)
+            training.strip_traces(dated, file)
 
 
 class History:

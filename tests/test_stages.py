@@ -165,6 +165,17 @@ def test_train_refuses_a_backend_that_is_not_installed(noisy: Path, set_params: 
         train.main()
 
 
+def test_train_gives_the_same_bytes_in_every_process(noisy: Path, set_params: SetParams) -> None:
+    set_params(train={"epochs": 2, "batch_size": 8})
+    results = []
+    for _ in range(2):
+        assert run_stage("train").returncode == 0
+        made = [Path("models/autoencoder.keras"), *Path("metrics/training").rglob("*.*")]
+        results.append({path: path.read_bytes() for path in made if path.is_file()})
+    assert len(results[0]) == 4
+    assert results[0] == results[1]
+
+
 def test_train_stops_at_a_loss_that_is_not_finite(noisy: Path, set_params: SetParams) -> None:
     set_params(train={"optimizer": "sgd", "learning_rate": 1e30, "batch_size": 8})
     done = run_stage("train")
