@@ -1,14 +1,17 @@
-"""What Keras lacks for training that repeats to the bit: seeded batches, a traceless archive."""
+"""What Keras lacks for training that repeats to the bit, and goes on where it was cut off."""
 
+import io
 import json
 import zipfile
-from typing import Any, BinaryIO
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
 Images = npt.NDArray[np.float32]
+Snapshot = dict[str, npt.NDArray[Any]]
 
 
 class Batches(keras.utils.PyDataset):
@@ -41,8 +44,87 @@ class Batches(keras.utils.PyDataset):
         return self.noisy[rows], self.clean[rows]
 
 
-def strip_traces(archive: BinaryIO, stripped: BinaryIO) -> None:
-    """Copies a .keras archive without what the process that made it left there.
+def fit(
+    model: keras.Model,
+    train: Batches,
+    validation: Batches,
+    epochs: int,
+    patience: int | None,
+    after_epoch: Callable[[Snapshot], None],
+    snapshot: Snapshot | None = None,
+) -> None:
+    """Fits a compiled model; from a snapshot of an earlier fit on, to the same bits as in one go.
+
+    With a `patience` it stops after that many epochs without a better val_loss and keeps the best
+    weights; without, it runs all epochs and keeps the last. `after_epoch` gets a snapshot: all
+    that the rest depends on, and as "losses" each epoch's loss and val_loss, shape (epochs, 2).
+    """
+    done = 0
+    if snapshot is not None:
+        model.optimizer.build(model.trainable_variables)
+        for variable, value in zip(state(model), group(snapshot, "state"), strict=True):
+            variable.assign(value)
+        done = epochs if snapshot["stopped"] else len(snapshot["losses"])
+    train.epoch = done - 1
+    model.fit(
+        train,
+        validation_data=validation,
+        initial_epoch=done,
+        epochs=epochs,
+        callbacks=[Resumable(patience, after_epoch, snapshot)],
+        shuffle=False,  # Batches does it
+        verbose=0,
+    )
+
+
+class Resumable(keras.callbacks.EarlyStopping):
+    """Early stopping that goes on from a snapshot, and takes one after each epoch.
+
+    Keras's BackupAndRestore keeps neither the best weights nor the patience that is used up.
+    """
+
+    def __init__(
+        self,
+        patience: int | None,
+        after_epoch: Callable[[Snapshot], None],
+        snapshot: Snapshot | None,
+    ) -> None:
+        super().__init__(patience=patience or 0, restore_best_weights=patience is not None)
+        self.after_epoch, self.snapshot = after_epoch, snapshot
+        self.losses = [] if snapshot is None else snapshot["losses"].tolist()
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        super().on_train_begin(logs)
+        if self.snapshot is not None and self.restore_best_weights:
+            self.best, self.wait = self.snapshot["stopping"].tolist()
+            self.best_weights = group(self.snapshot, "best")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        self.losses.append([logs["loss"], logs["val_loss"]])
+        snapshot = {"losses": np.array(self.losses)}
+        if self.restore_best_weights:
+            super().on_epoch_end(epoch, logs)
+            snapshot["stopping"] = np.array([self.best, self.wait])
+            snapshot |= {f"best {n}": array for n, array in enumerate(self.best_weights)}
+        snapshot["stopped"] = np.array(self.model.stop_training)
+        for number, variable in enumerate(state(self.model)):
+            snapshot[f"state {number}"] = keras.ops.convert_to_numpy(variable)
+        self.after_epoch(snapshot)
+
+
+def state(model: keras.Model) -> list[keras.Variable]:
+    """What a fit changes: the weights, and what the optimizer remembers."""
+    return [*model.variables, *model.optimizer.variables]
+
+
+def group(snapshot: Snapshot, name: str) -> list[npt.NDArray[Any]]:
+    """The arrays of a snapshot that are numbered under this name, in their order."""
+    count = sum(key.startswith(f"{name} ") for key in snapshot)
+    return [snapshot[f"{name} {number}"] for number in range(count)]
+
+
+def strip_traces(archive: bytes) -> bytes:
+    """A .keras archive without what the process that made it left there.
 
     Keras writes the date, and as `shared_object_id` the memory addresses of objects, which are
     numbered here in the order of their first appearance instead.
@@ -55,9 +137,11 @@ def strip_traces(archive: BinaryIO, stripped: BinaryIO) -> None:
             node["shared_object_id"] = numbers.setdefault(address, len(numbers) + 1)
         return node
 
-    with zipfile.ZipFile(archive) as old, zipfile.ZipFile(stripped, "w") as new:
+    stripped = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(archive)) as old, zipfile.ZipFile(stripped, "w") as new:
         for name in old.namelist():
             content = old.read(name)
             if name.endswith(".json"):
                 content = json.dumps(json.loads(content, object_hook=strip)).encode()
             new.writestr(zipfile.ZipInfo(name), content)  # ZipInfo's own date is fixed: 1980
+    return stripped.getvalue()

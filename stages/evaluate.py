@@ -8,7 +8,7 @@ import pandas as pd
 
 from denoiser import scores
 from stages import files
-from stages.errors import run
+from stages.process import run
 
 SPLITS = ("val", "test")
 KINDS = ("noisy", "denoised")
@@ -35,7 +35,7 @@ def main() -> None:
 
 def per_image(split: str) -> pd.DataFrame:
     """One row an image: its split, its place in there, its label, and each metric of each kind."""
-    labels = np.load(f"data/split/y_{split}.npy")
+    labels = files.load_npy(f"data/split/y_{split}.npy")
     scored = {kind: score(split, kind) for kind in KINDS}
     return pd.DataFrame(
         {"split": split, "image": np.arange(len(labels)), "label": labels}

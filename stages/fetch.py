@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.csv
 
 from stages import fashion_mnist, files, params
-from stages.errors import run
 from stages.fashion_mnist import Splits, UInt8
+from stages.process import run
 
 
 class Fetch(params.Section):

@@ -1,6 +1,7 @@
 """Writes outputs so that none is ever half there; reads and writes .npy files by blocks of rows."""
 
 import contextlib
+import errno
 import math
 import os
 import shutil
@@ -14,12 +15,15 @@ import numpy.typing as npt
 
 from stages.errors import StageError
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 @contextlib.contextmanager
-def replacing(path: str) -> Iterator[Path]:
+def replacing(path: str | Path) -> Iterator[Path]:
     """A temporary path, to write a file or a folder at; it becomes `path` if the block ends well.
 
     What stands at `path` is replaced, never written into: it may be a link into DVC's cache.
+    Raises StageError if the disk is full.
     """
     final = Path(path)
     temporary = final.with_name(f".tmp-{final.name}")
@@ -30,8 +34,13 @@ def replacing(path: str) -> Iterator[Path]:
         if final.is_dir():
             remove(final)  # os.replace puts no folder over one that holds files
         os.replace(temporary, final)
-    except BaseException:
+    except BaseException as error:
         remove(temporary)
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise StageError(
+                f"{path} cannot be written: {os.strerror(error.errno).lower()}; "
+                "free some space and run it again"
+            ) from error
         raise
 
 
@@ -83,11 +92,25 @@ class NpyWriter:
                 self._write_header()
 
 
+def load_npy(path: str) -> npt.NDArray[Any]:
+    """The whole array. Raises StageError as NpyReader does."""
+    with NpyReader(path) as reader:
+        return reader.rows(0, len(reader))
+
+
+def map_npy(path: str) -> npt.NDArray[Any]:
+    """The array, memory-mapped. Raises StageError as NpyReader does."""
+    with NpyReader(path) as reader:
+        return np.memmap(path, reader.dtype, "r", reader.start, reader.shape)
+
+
 class NpyReader:
     """Reads rows of an .npy file into memory of their own.
 
     A memory map would do the same, but every page of it that was touched counts as the
     process's memory, so that reading it through takes as much as the file.
+
+    Raises StageError for a file that is not whole, or holds anything but numbers.
     """
 
     def __init__(self, path: str) -> None:
@@ -98,12 +121,18 @@ class NpyReader:
             if version != (1, 0):
                 raise ValueError(f"its format version is {version}")
             self.shape, fortran, self.dtype = np.lib.format.read_array_header_1_0(self.file)
-            if fortran or self.dtype.hasobject or not self.shape:
-                raise ValueError("it holds no plain rows")
+            if fortran or self.dtype.kind not in "uif" or not self.shape:
+                raise ValueError("it holds no plain rows of numbers")
+            self.start = self.file.tell()
+            size = self.start + math.prod(self.shape) * self.dtype.itemsize
+            if os.fstat(self.file.fileno()).st_size != size:
+                raise ValueError("its size is not what its header says")
         except ValueError as error:
             self.file.close()
-            raise StageError(f"{path} is not an array this pipeline wrote: {error}") from error
-        self.start = self.file.tell()
+            raise StageError(
+                f"{path} is not an array this pipeline wrote ({error}): "
+                "remove it and run `dvc repro`"
+            ) from error
 
     def __len__(self) -> int:
         return int(self.shape[0])
@@ -113,8 +142,7 @@ class NpyReader:
         taken = np.empty((len(rows), *self.shape[1:]), self.dtype)
         size = math.prod(self.shape[1:]) * self.dtype.itemsize
         for row, target in zip(rows.tolist(), taken, strict=True):
-            if os.preadv(self.file.fileno(), [target], self.start + row * size) < size:
-                raise self.cut_short()
+            os.preadv(self.file.fileno(), [target], self.start + row * size)
         return taken
 
     def rows(self, start: int, stop: int) -> npt.NDArray[Any]:
@@ -123,17 +151,12 @@ class NpyReader:
         row = math.prod(self.shape[1:])
         self.file.seek(self.start + start * row * self.dtype.itemsize)
         values = np.fromfile(self.file, self.dtype, (stop - start) * row)
-        if values.size < (stop - start) * row:
-            raise self.cut_short()
         return values.reshape(stop - start, *self.shape[1:])
 
     def blocks(self, size: int) -> Iterator[npt.NDArray[Any]]:
         """All rows in order, `size` at a time."""
         for start in range(0, len(self), size):
             yield self.rows(start, start + size)
-
-    def cut_short(self) -> StageError:
-        return StageError(f"{self.path} is cut short: remove it and run `dvc repro`")
 
     def __enter__(self) -> "NpyReader":
         return self

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from denoiser import image_csv
 from stages import files, params
-from stages.errors import StageError, run
+from stages.errors import StageError
+from stages.process import run
 
 
 class Load(params.Section):

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from denoiser import noise
 from stages import files, params
-from stages.errors import run
+from stages.process import run
 
 
 class Noise(params.Section):

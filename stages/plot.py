@@ -5,17 +5,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 from pydantic import Field
 
 from stages import files, params
-from stages.errors import StageError, run
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-from matplotlib.ticker import MaxNLocator
+from stages.errors import StageError
+from stages.process import run
 
 ROWS = {"original": "data/split", "noisy": "data/noisy", "denoised": "data/denoised"}
 
@@ -27,6 +26,8 @@ class Plot(params.Section):
 
 
 def main() -> None:
+    matplotlib.use("Agg")
+    matplotlib.rcdefaults()  # a person's own matplotlibrc has no say in the pictures
     count = params.read("plot", Plot).images
     scores = pd.read_csv("data/scores/per_image.csv").query("split == 'val'")
     if count > len(scores):

@@ -3,7 +3,8 @@
 import numpy as np
 
 from stages import backend, files, params
-from stages.errors import StageError, run
+from stages.errors import StageError
+from stages.process import run
 
 MODEL = "models/autoencoder.keras"
 BATCH = 1000  # images; another number may round differently
@@ -16,7 +17,7 @@ def main() -> None:
 
     try:
         model = keras.saving.load_model(MODEL, compile=False)
-    except ValueError as error:
+    except Exception as error:  # Keras raises many kinds; code in a Lambda layer is a ValueError
         raise StageError(f"{MODEL} cannot be loaded: {error}") from error
     with files.replacing("data/denoised") as folder:
         folder.mkdir()

@@ -9,7 +9,8 @@ from pydantic import Field
 from sklearn.model_selection import train_test_split
 
 from stages import files, params
-from stages.errors import StageError, run
+from stages.errors import StageError
+from stages.process import run
 
 BLOCK = 2000  # rows in memory at once
 
@@ -43,9 +44,10 @@ def main() -> None:
 
 def take(source: str, rows: npt.NDArray[np.intp] | None, folder: Path, name: str) -> None:
     """Writes these rows of a CSV's images, scaled, and labels as x_{name}.npy and y_{name}.npy."""
-    labels = np.load(f"data/images/{source}_labels.npy")
+    labels = files.load_npy(f"data/images/{source}_labels.npy")
     rows = np.arange(len(labels)) if rows is None else rows
-    np.save(folder / f"y_{name}.npy", labels[rows])
+    with files.NpyWriter(folder / f"y_{name}.npy", labels.dtype, ()) as y:
+        y.append(labels[rows])
     with (
         files.NpyReader(f"data/images/{source}_images.npy") as images,
         files.NpyWriter(folder / f"x_{name}.npy", np.float32, images.shape[1:]) as x,

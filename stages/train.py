@@ -1,19 +1,19 @@
 """Stage 5: trains the autoencoder to make clean images of noisy ones."""
 
-import math
-import tempfile
-import time
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import numpy as np
 from dvclive import Live
 from pydantic import Field
 
-from stages import backend, files, params
-from stages.errors import StageError, run
+from stages import backend, checkpoint, files, params
+from stages.errors import StageError
+from stages.history import History
+from stages.process import run
 
 if TYPE_CHECKING:
     import keras
+
+DATA = [f"data/{kind}/x_{split}.npy" for split in ("train", "val") for kind in ("noisy", "split")]
 
 Units = Annotated[int, Field(ge=1, le=65536)]
 
@@ -41,11 +41,7 @@ class Train(backend.Backend, extra="forbid"):
 
 def main() -> None:
     model_params, train = params.read("model", Model), params.read("train", Train)
-    noisy, clean, noisy_val, clean_val = (
-        np.load(f"data/{folder}/x_{split}.npy", mmap_mode="r")
-        for split in ("train", "val")
-        for folder in ("noisy", "split")
-    )
+    noisy, clean, noisy_val, clean_val = (files.map_npy(path) for path in DATA)
     if train.batch_size > len(noisy):
         raise StageError(
             f"params.yaml: train.batch_size is {train.batch_size}, "
@@ -72,69 +68,33 @@ def main() -> None:
     )
     model.summary()
     print(f"training on {device} with {train.backend}", flush=True)
+    key = checkpoint.key(DATA, model_params, train, device)
+    snapshot = checkpoint.load(key)
     with Live("metrics/training", save_dvc_exp=False, dvcyaml=None) as live:
-        history = History(live, train)
-        callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=history.add)]
-        if train.patience is not None:
-            callbacks.append(
-                keras.callbacks.EarlyStopping(patience=train.patience, restore_best_weights=True)
-            )
-        model.fit(
+        history = History(live, train.epochs, train.patience)
+        if snapshot is not None:
+            history.go_on(snapshot["losses"].tolist())
+
+        def after_epoch(snapshot: training.Snapshot) -> None:
+            history.add(*snapshot["losses"][-1].tolist())
+            checkpoint.save(key, snapshot)
+
+        training.fit(
+            model,
             training.Batches(noisy, clean, train.batch_size, train.seed),
-            validation_data=training.Batches(noisy_val, clean_val, train.batch_size),
-            epochs=train.epochs,
-            callbacks=callbacks,
-            shuffle=False,  # Batches does it
-            verbose=0,
+            training.Batches(noisy_val, clean_val, train.batch_size),
+            train.epochs,
+            train.patience,
+            after_epoch,
+            snapshot,
         )
         live.summary = history.kept()
     trained = build()  # without the optimizer's state, which is twice the size of the weights
     trained.set_weights(model.get_weights())
-    with (
-        files.replacing("models/autoencoder.keras") as path,
-        tempfile.TemporaryDirectory() as folder,
-    ):
-        trained.save(f"{folder}/dated.keras")
-        with open(f"{folder}/dated.keras", "rb") as dated, open(path, "wb") as file:
-            training.strip_traces(dated, file)
-
-
-class History:
-    """The losses of each epoch: printed, and kept where DVC's tools follow them."""
-
-    def __init__(self, live: Live, train: Train) -> None:
-        self.live, self.train, self.losses = live, train, list[dict[str, float]]()
-        self.started = time.monotonic()
-
-    def add(self, epoch: int, logs: dict[str, float]) -> None:
-        """Takes an epoch's losses. Raises StageError if one is not finite."""
-        losses = {name: logs[name] for name in ("loss", "val_loss")}
-        self.losses.append(losses)
-        pace = (time.monotonic() - self.started) / len(self.losses)
-        minutes, seconds = divmod(round(pace * (self.train.epochs - epoch - 1)), 60)
-        words = "  ".join(f"{name} {value:.4f}" for name, value in losses.items())
-        most = "at most " if self.train.patience else ""
-        print(
-            f"epoch {epoch + 1:3}/{self.train.epochs}  {words}  {most}{minutes}:{seconds:02} left",
-            flush=True,
-        )
-        if not all(math.isfinite(value) for value in losses.values()):
-            raise StageError(
-                f"the loss is no longer finite in epoch {epoch + 1}: lower train.learning_rate "
-                f"(now {self.train.learning_rate})"
-            )
-        self.live.step = epoch + 1
-        for name, value in losses.items():
-            self.live.log_metric(name, value)
-        self.live.next_step()
-
-    def kept(self) -> dict[str, float]:
-        """The losses of the epoch whose weights are kept, which one that is, and how many ran."""
-        best = len(self.losses) - 1
-        if self.train.patience is not None:
-            best = min(range(len(self.losses)), key=lambda epoch: self.losses[epoch]["val_loss"])
-        epochs = len(self.losses)
-        return {**self.losses[best], "best_epoch": best + 1, "epochs": epochs, "step": epochs}
+    with files.replacing("models/autoencoder.keras") as path:
+        trained.save(path)
+        path.write_bytes(training.strip_traces(path.read_bytes()))
+    checkpoint.remove()
 
 
 if __name__ == "__main__":

@@ -1,19 +1,18 @@
-"""stages/params.py, every stage's section, and the check of the whole file."""
+"""stages/params.py, every stage's section, and stages/check.py."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stages import params, train
+from stages import check, params, train
 from stages.errors import StageError
 from tests.conftest import SetParams
-from tools import check_params
 
 
 def test_the_projects_own_file_is_right(workspace: Path) -> None:
     assert (workspace / "params.yaml").exists()
-    check_params.main()
+    check.main()
 
 
 @pytest.mark.parametrize(
@@ -48,7 +47,7 @@ def test_the_projects_own_file_is_right(workspace: Path) -> None:
 def test_refuses(set_params: SetParams, section: str, key: str, value: Any, message: str) -> None:
     set_params(**{section: {key: value}})
     with pytest.raises(StageError) as error:
-        check_params.main()
+        check.main()
     assert f"params.yaml: {message}" in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -57,7 +56,7 @@ def test_refuses_what_is_missing_or_unknown(workspace: Path) -> None:
     path = workspace / "params.yaml"
     path.write_text(path.read_text().replace("noise:", "nose:").replace("  epochs:", "  epoch:"))
     with pytest.raises(StageError) as error:
-        check_params.main()
+        check.main()
     assert "'nose' is not a section (did you mean 'noise'?)" in str(error.value)
     assert "the section 'noise' is missing" in str(error.value)
     assert "train.epochs is missing" in str(error.value)
@@ -67,7 +66,7 @@ def test_refuses_what_is_missing_or_unknown(workspace: Path) -> None:
 def test_refuses_what_is_no_mapping(workspace: Path, text: str) -> None:
     (workspace / "params.yaml").write_text(text)
     with pytest.raises(StageError, match=r"^params\.yaml (is not YAML|holds no sections)"):
-        check_params.main()
+        check.main()
 
 
 @pytest.mark.parametrize("spelling", ["1e-3", "0.001", "1E-3", "1.0e-03", ".1e-2"])

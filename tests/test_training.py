@@ -1,9 +1,9 @@
 """denoiser/models.py and denoiser/training.py: the guide's network, batches, and the archive."""
 
-import io
 import itertools
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,63 @@ def test_keras_sees_each_epoch_in_its_own_order() -> None:
     assert seen[-20:] == np.concatenate(orders).tolist()
 
 
+EPOCHS = 25
+
+
+def fit(
+    patience: int | None,
+    after_epoch: Callable[[training.Snapshot], None],
+    snapshot: training.Snapshot | None = None,
+) -> tuple[float, list[np.ndarray]]:
+    """A real fit of a small network; its validation loss in the end, and its weights."""
+    rng = np.random.default_rng(0)
+    clean = (rng.random((30, 1)) * rng.random(6)).astype(np.float32)
+    noisy = clean + rng.normal(0, 0.05, clean.shape).astype(np.float32)
+    keras.utils.set_random_seed(1)
+    model = models.dense(6, [8, 3], [], "relu")
+    model.compile("adam", "mse")
+    model.optimizer.learning_rate = 0.1  # so high that the val_loss goes up and down
+    batches = training.Batches(noisy[:20], clean[:20], 8, seed=1)
+    validation = training.Batches(noisy[20:], clean[20:], 10)
+    training.fit(model, batches, validation, EPOCHS, patience, after_epoch, snapshot)
+    return model.evaluate(validation, verbose=0), model.get_weights()
+
+
+Whole = tuple[int | None, list[training.Snapshot], float, list[np.ndarray]]
+
+
+@pytest.fixture(scope="module", params=[None, 2])
+def whole(request: pytest.FixtureRequest) -> Whole:
+    """A fit that nothing cut off: its patience, its snapshots, and what `fit` returns."""
+    snapshots: list[training.Snapshot] = []
+    return request.param, snapshots, *fit(request.param, snapshots.append)
+
+
+def test_patience_keeps_the_best_weights_and_none_the_last(whole: Whole) -> None:
+    patience, snapshots, val_loss, _ = whole
+    val_losses = snapshots[-1]["losses"][:, 1]
+    assert len(snapshots) == len(val_losses)
+    if patience is None:
+        assert len(val_losses) == EPOCHS
+        assert val_loss == pytest.approx(val_losses[-1])
+    else:
+        assert patience + 1 < len(val_losses) == val_losses.argmin() + 1 + patience < EPOCHS
+        assert val_loss == pytest.approx(val_losses.min())
+
+
+@pytest.mark.parametrize("left", [0, 1, 10])
+def test_a_fit_that_was_cut_off_ends_as_one_that_was_not(whole: Whole, left: int) -> None:
+    patience, snapshots, val_loss, weights = whole
+    later: list[training.Snapshot] = []
+    result = fit(patience, later.append, snapshots[len(snapshots) - left - 1])
+    assert len(later) == left
+    assert result[0] == val_loss
+    for one, other in zip(weights, result[1], strict=True):
+        np.testing.assert_array_equal(one, other)
+    for expected, snapshot in zip(snapshots[len(snapshots) - left :], later, strict=True):
+        np.testing.assert_equal(snapshot, expected)
+
+
 def test_dense_is_the_guides_network() -> None:
     model = models.dense(784, [512, 512, 256, 256, 64], [512], "relu")
     layers = model.layers[1:]
@@ -77,10 +134,7 @@ def test_archive_has_no_dates_and_still_loads(tmp_path: Path) -> None:
     archives = []
     for _ in range(2):
         model.save(tmp_path / "dated.keras")
-        with (tmp_path / "dated.keras").open("rb") as dated:
-            stripped = io.BytesIO()
-            training.strip_traces(dated, stripped)
-        archives.append(stripped.getvalue())
+        archives.append(training.strip_traces((tmp_path / "dated.keras").read_bytes()))
         time.sleep(2.1)  # a zip's clock ticks every two seconds
     assert archives[0] == archives[1]
     (tmp_path / "model.keras").write_bytes(archives[0])

@@ -13,11 +13,9 @@ from dvc.utils.serialize import modify_yaml
 
 from stages import fashion_mnist, params
 from stages.errors import run
-from tools import check_params
 
 
 def main() -> None:
-    check_params.main()
     fetched = subprocess.run(["dvc", "repro", "fetch"], stderr=subprocess.PIPE, text=True)
     print(fetched.stderr, end="", file=sys.stderr, flush=True)
     if fashion_mnist.NOWHERE in fetched.stderr:
