@@ -67,13 +67,13 @@ def pixel_columns(names: list[str]) -> list[str]:
         raise ValueError("it has no column 'label' (is its first line a header with commas?)")
     for name, count in collections.Counter(names).items():
         if count > 1:
-            raise ValueError(f"its column '{name}' is repeated")
+            raise ValueError(f"its column {name[:20]!r} is repeated")
     pixels: dict[int, str] = {}
     for name in names:
         if name == "label":
             continue
         if not re.fullmatch(r"pixel(0|[1-9]\d{0,5})", name, re.ASCII):
-            raise ValueError(f"its column '{name}' is neither 'label' nor a pixel such as 'pixel1'")
+            raise ValueError(f"its column {name[:20]!r} is neither 'label' nor such as 'pixel1'")
         pixels[int(name[5:])] = name
     first = 0 if 0 in pixels else 1
     for number in range(first, first + len(pixels)):

@@ -58,6 +58,8 @@ def fit(
     With a `patience` it stops after that many epochs without a better val_loss and keeps the best
     weights; without, it runs all epochs and keeps the last. `after_epoch` gets a snapshot: all
     that the rest depends on, and as "losses" each epoch's loss and val_loss, shape (epochs, 2).
+
+    Raises FloatingPointError after an epoch with a loss that is not finite.
     """
     done = 0
     if snapshot is not None:
@@ -101,6 +103,8 @@ class Resumable(keras.callbacks.EarlyStopping):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         self.losses.append([logs["loss"], logs["val_loss"]])
+        if not np.isfinite(self.losses[-1]).all():
+            raise FloatingPointError(f"the loss is no longer finite in epoch {epoch + 1}")
         snapshot = {"losses": np.array(self.losses)}
         if self.restore_best_weights:
             super().on_epoch_end(epoch, logs)

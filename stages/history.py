@@ -1,11 +1,8 @@
 """The losses of each epoch: printed, and kept where DVC's tools follow them."""
 
-import math
 import time
 
 from dvclive import Live
-
-from stages.errors import StageError
 
 
 class History:
@@ -24,7 +21,7 @@ class History:
         print(f"going on after epoch {self.first}, where the last run was cut off", flush=True)
 
     def add(self, loss: float, val_loss: float) -> None:
-        """Takes an epoch's losses. Raises StageError if one is not finite."""
+        """Takes an epoch's losses."""
         epoch = len(self.losses) + 1
         pace = (time.monotonic() - self.started) / (epoch - self.first)
         minutes, seconds = divmod(round(pace * (self.epochs - epoch)), 60)
@@ -34,10 +31,6 @@ class History:
             f"{most}{minutes}:{seconds:02} left",
             flush=True,
         )
-        if not (math.isfinite(loss) and math.isfinite(val_loss)):
-            raise StageError(
-                f"the loss is no longer finite in epoch {epoch}: lower train.learning_rate"
-            )
         self.log(loss, val_loss)
 
     def log(self, loss: float, val_loss: float) -> None:

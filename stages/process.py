@@ -3,6 +3,7 @@
 import fcntl
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +18,11 @@ def run(main: Callable[[], None]) -> None:
     folder = os.open(".", os.O_RDONLY)
     wait_for_others(folder)
     errors.run(main)
+    # All is written. Arrow's threads, which may not have ended yet, have aborted Python as it
+    # was taking itself down (apache/arrow#34314), and a stage that had done its work failed.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def end_with_parent() -> None:

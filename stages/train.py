@@ -76,18 +76,21 @@ def main() -> None:
             history.go_on(snapshot["losses"].tolist())
 
         def after_epoch(snapshot: training.Snapshot) -> None:
-            history.add(*snapshot["losses"][-1].tolist())
             checkpoint.save(key, snapshot)
+            history.add(*snapshot["losses"][-1].tolist())
 
-        training.fit(
-            model,
-            training.Batches(noisy, clean, train.batch_size, train.seed),
-            training.Batches(noisy_val, clean_val, train.batch_size),
-            train.epochs,
-            train.patience,
-            after_epoch,
-            snapshot,
-        )
+        try:
+            training.fit(
+                model,
+                training.Batches(noisy, clean, train.batch_size, train.seed),
+                training.Batches(noisy_val, clean_val, train.batch_size),
+                train.epochs,
+                train.patience,
+                after_epoch,
+                snapshot,
+            )
+        except FloatingPointError as error:
+            raise StageError(f"{error}: lower train.learning_rate") from error
         live.summary = history.kept()
     trained = build()  # without the optimizer's state, which is twice the size of the weights
     trained.set_weights(model.get_weights())

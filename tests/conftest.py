@@ -1,8 +1,10 @@
 """What several test modules share: a folder to run stages in, and a clone to run DVC in."""
 
+import fcntl
 import functools
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -10,12 +12,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from dvc.utils.serialize import modify_yaml
 
 ROOT = Path(__file__).parent.parent
 
+hypothesis.settings.register_profile("here", deadline=None)  # the machine may be busy
+hypothesis.settings.load_profile("here")
+
 SetParams = Callable[..., None]
+
+EIGHT_EPOCHS = {"epochs": 8}
 
 
 @pytest.fixture
@@ -43,9 +51,10 @@ class Clone:
     """A fresh clone of the project, with whatever is changed here and not ignored, committed."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.output = folder, ""
+        self.folder, self.output, self.lock = folder, "", ""
         listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
         names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True)
+        folder.mkdir(exist_ok=True)
         for name in filter(None, names.stdout.split("\0")):
             if (ROOT / name).exists():  # not one deleted here
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -83,6 +92,26 @@ class Clone:
         return done.stdout
 
 
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Clone:
+    """A clone in which `make repro` has run for eight epochs, with no network and no apt-get.
+
+    The test process that asks first makes it, for all of them.
+    """
+    shared = tmp_path_factory.getbasetemp().parent / f"digits-{testrun_uid}"
+    with open(f"{shared}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not shared.exists():
+            clone = Clone(tmp_path_factory.mktemp("digits"))
+            clone.set_params(fetch={"source": "fashion-mnist"}, train=EIGHT_EPOCHS)
+            env = offline(tmp_path_factory.mktemp("home"))
+            clone.output = clone.run("python", "-m", "tools.repro", env=env)
+            clone.lock = (clone.folder / "dvc.lock").read_text()
+            shared.write_bytes(pickle.dumps(clone))
+    found: Clone = pickle.loads(shared.read_bytes())
+    return found
+
+
 def offline(home: Path) -> dict[str, str]:
     """The environment of a machine with no network and no apt-get, whose user's home this is."""
     tools = home / "bin"
@@ -98,11 +127,25 @@ def offline(home: Path) -> dict[str, str]:
     }
 
 
-def run_stage(name: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """Runs `python -m stages.name` in the current folder, with the project's code."""
+def run_stage(
+    name: str,
+    env: dict[str, str] | None = None,
+    before: Callable[[], None] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Runs `python -m stages.name` in the current folder, with the project's code.
+
+    `before` is called in the new process, to limit what it may have.
+    """
     return subprocess.run(
         [sys.executable, "-m", f"stages.{name}"],
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | env,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | (env or {}),
         capture_output=True,
         text=True,
+        preexec_fn=before,
     )
+
+
+def use_one_core() -> None:
+    """Keeps this process, and what it starts, to one core, where the system can do that."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:1])

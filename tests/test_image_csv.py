@@ -1,9 +1,14 @@
 """denoiser/image_csv.py: every spelling of the schema that it takes, and each that it refuses."""
 
+import contextlib
+import csv
 import io
+import itertools
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from denoiser import image_csv
 
@@ -133,3 +138,64 @@ def test_reads_the_largest_images() -> None:
     header = ",".join(["label", *(f"pixel{number}" for number in range(256**2))])
     _, images = read(f"{header}\n5{',255' * 256**2}\n")
     assert images == [[255] * 256**2]
+
+
+def by_hand(data: bytes) -> tuple[list[int], list[list[int]]]:
+    """Labels and images of a CSV that is right, read cell by cell."""
+    header, *rows = filter(None, csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+    label = header.index("label")
+    pixels = sorted(set(range(len(header))) - {label}, key=lambda index: int(header[index][5:]))
+    return [int(row[label]) for row in rows], [[int(row[i]) for i in pixels] for row in rows]
+
+
+SPELLINGS = {
+    "plain": "label,pixel1,pixel2,pixel3,pixel4\n7,0,1,2,255\n0,98,8,7,6\n",
+    "quoted": '"pixel0","label"\r\n"12",3\r\n4,"5"\r\n',
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_whatever_byte_is_wrong_it_is_read_right_or_refused(spelling: str) -> None:
+    right = SPELLINGS[spelling].encode()
+    refused = 0
+    for place, byte in itertools.product(range(len(right)), range(256)):
+        wrong = right[:place] + bytes([byte]) + right[place + 1 :]
+        try:
+            result = read(wrong)
+        except ValueError as error:
+            assert "\n" not in str(error)
+            refused += 1
+        else:
+            assert result == by_hand(wrong), wrong
+    assert refused > 0.8 * 256 * len(right)
+    for place in range(len(right)):  # a byte that is missing, or there twice
+        for wrong in (right[:place] + right[place + 1 :], right[: place + 1] + right[place:]):
+            with contextlib.suppress(ValueError):
+                assert read(wrong) == by_hand(wrong), wrong
+
+
+@given(data=st.data(), side=st.integers(1, 6), first=st.integers(0, 1))
+def test_reads_back_whatever_is_written(data: st.DataObject, side: int, first: int) -> None:
+    names = ["label", *(f"pixel{number}" for number in range(first, first + side**2))]
+    cell = st.integers(0, 255)
+    table = data.draw(
+        st.lists(st.lists(cell, min_size=len(names), max_size=len(names)), min_size=1, max_size=8)
+    )
+    order = data.draw(st.permutations(range(len(names))))
+    spell = data.draw(st.sampled_from(["{}", "{:03}", '"{}"']))
+    end = data.draw(st.sampled_from(["\n", "\r\n", "\n\n"]))
+    lines = [",".join(names[index] for index in order)]
+    lines += [",".join(spell.format(row[index]) for index in order) for row in table]
+    assert read(end.join(lines) + end) == ([row[0] for row in table], [row[1:] for row in table])
+
+
+@given(
+    st.binary(max_size=200) | st.text('label,pixel0123456789"\r\n', max_size=200).map(str.encode)
+)
+def test_any_bytes_are_read_right_or_refused(data: bytes) -> None:
+    try:
+        result = read(b"label,pixel1\n" + data)
+    except ValueError as error:
+        assert "\n" not in str(error)
+    else:
+        assert result == by_hand(b"label,pixel1\n" + data)

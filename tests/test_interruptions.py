@@ -1,5 +1,6 @@
 """Real kills of the real `dvc repro`, and runs beside each other: the same lock in the end."""
 
+import csv
 import fcntl
 import os
 import re
@@ -11,23 +12,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
-import pytest
 
-from tests.conftest import ROOT, Clone
+from tests.conftest import EIGHT_EPOCHS, ROOT, Clone, use_one_core
 
 Repro = subprocess.Popen[str]
 
 
-def small(folder: Path) -> Clone:
-    """A clone set to a run on the digits that is long enough to be killed in."""
-    clone = Clone(folder)
-    clone.set_params(fetch={"source": "digits"}, train={"epochs": 12, "patience": None})
-    clone.run("git", "commit", "-qam", "digits")
-    return clone
-
-
 def start(clone: Clone) -> Repro:
-    """Starts `dvc repro`, as the leader of a process group of its own."""
+    """Starts `dvc repro` on one core, as the leader of a process group of its own."""
     return subprocess.Popen(
         ["dvc", "repro"],
         cwd=clone.folder,
@@ -36,6 +28,7 @@ def start(clone: Clone) -> Repro:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        preexec_fn=use_one_core,
     )
 
 
@@ -51,27 +44,6 @@ def wait_for_epochs(repro: Repro, count: int) -> str:
     raise AssertionError(printed)
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """A clone in which nothing was killed, though a second `dvc repro` tried to join in."""
-    clone = small(tmp_path_factory.mktemp("undisturbed"))
-    first = start(clone)
-    wait_for_epochs(first, 1)
-    second = subprocess.run(
-        ["dvc", "repro"], cwd=clone.folder, env=clone.env, capture_output=True, text=True
-    )
-    clone.output = second.stderr
-    rest, _ = first.communicate()
-    assert first.returncode == 0, rest
-    assert second.returncode != 0
-    return clone
-
-
-def test_a_second_repro_beside_the_first_says_so(undisturbed: Clone) -> None:
-    assert "is busy, it is being blocked by" in undisturbed.output
-    assert "Data and pipelines are up to date." in undisturbed.run("dvc", "status")
-
-
 def kill_dvc(dvc: Repro) -> None:
     dvc.kill()
 
@@ -81,47 +53,57 @@ def kill_stage(dvc: Repro) -> None:
         child.kill()
 
 
-def kill_both(dvc: Repro) -> None:
-    os.killpg(dvc.pid, signal.SIGKILL)
-
-
 def press_ctrl_c(dvc: Repro) -> None:
     os.killpg(dvc.pid, signal.SIGINT)
 
 
-def test_killed_again_and_again_it_ends_as_undisturbed(undisturbed: Clone, tmp_path: Path) -> None:
-    clone = small(tmp_path)
-    checkpoint = tmp_path / "models/checkpoint.npz"
+def test_cut_off_again_and_again_it_ends_as_undisturbed(digits: Clone, tmp_path: Path) -> None:
+    """On one core, in another folder, home, time zone and locale, too."""
+    (tmp_path / "home").mkdir()
+    clone = Clone(tmp_path / "a folder")
+    clone.env |= {"HOME": str(tmp_path / "home"), "TZ": "Asia/Kathmandu", "LC_ALL": "C"}
+    checkpoint = clone.folder / "models/checkpoint.npz"
 
-    def disturb(how: Callable[[Repro], None]) -> str:
+    def cut_off(how: Callable[[Repro], None]) -> str:
         dvc = start(clone)
-        printed = wait_for_epochs(dvc, 2)
+        printed = wait_for_epochs(dvc, 1)
         how(dvc)
-        killed = time.monotonic()
-        rest, _ = dvc.communicate()  # until the stage, too, has closed its end of the pipe
-        assert time.monotonic() - killed < 10
+        at = time.monotonic()
+        rest, _ = dvc.communicate()  # returns when the stage, too, has closed its end of the pipe
+        assert time.monotonic() - at < 10
         assert dvc.returncode != 0
         assert checkpoint.exists()
         return printed + rest
 
-    clone.set_params(train={"learning_rate": 0.002})
-    disturb(kill_both)
+    clone.set_params(fetch={"source": "digits"}, train={**EIGHT_EPOCHS, "learning_rate": 0.002})
+    cut_off(kill_stage)
     clone.set_params(train={"learning_rate": 0.001})
-    assert "going on" not in disturb(kill_dvc)  # what was learnt at another rate is of no use
-    for how in (kill_stage, press_ctrl_c):
-        assert re.search(r"going on after epoch [2-9], where", disturb(how))
-    assert "going on after epoch" in clone.run("dvc", "repro")
+    assert "going on" not in cut_off(kill_dvc)  # what was learnt at another rate is of no use
+    assert re.search(r"going on after epoch [1-3], where", cut_off(press_ctrl_c))
+
+    last = start(clone)
+    assert re.search(r"going on after epoch [2-5], where", wait_for_epochs(last, 1))
+    beside = subprocess.run(["dvc", "repro"], cwd=clone.folder, env=clone.env, capture_output=True)
+    assert beside.returncode != 0
+    assert b"is busy, it is being blocked by" in beside.stderr
+    rest, _ = last.communicate()
+    assert last.returncode == 0, rest
+    assert (clone.folder / "dvc.lock").read_text() == digits.lock
     assert not checkpoint.exists()
-    assert not list(tmp_path.glob("[!.]*/**/.tmp-*"))
-    expected = (undisturbed.folder / "dvc.lock").read_text()
-    assert (tmp_path / "dvc.lock").read_text() == expected
+    assert not list(clone.folder.glob("[!.]*/**/.tmp-*"))
 
 
-def test_two_queued_experiments_at_once(undisturbed: Clone, tmp_path: Path) -> None:
-    clone = small(tmp_path)
-    changes = {"same": "train.epochs=12", "other": "noise.amount=0.5"}
+def test_two_queued_experiments_at_once(digits: Clone, tmp_path: Path) -> None:
+    clone = Clone(tmp_path)
+    clone.set_params(fetch={"source": "digits"})
+    clone.run("git", "commit", "-qam", "digits")
+    changes = {
+        "same": ["train.epochs=8"],
+        "other": ["train.epochs=1", "model.encoder=[32,16]", "noise.kind=gaussian"],
+    }
     for name, change in changes.items():
-        clone.run("dvc", "exp", "run", "--queue", "-n", name, "-S", change)
+        flags = [word for setting in change for word in ("-S", setting)]
+        clone.run("dvc", "exp", "run", "--queue", "-n", name, *flags)
     clone.run("dvc", "queue", "start", "--jobs", "2")
     try:
         for _ in range(300):
@@ -133,12 +115,14 @@ def test_two_queued_experiments_at_once(undisturbed: Clone, tmp_path: Path) -> N
         clone.run("dvc", "queue", "stop", "--kill")
     assert status.count("Success") == 2, status
 
-    def lock(name: str) -> str:
-        reference = clone.run("git", "for-each-ref", "--format=%(refname)", f"refs/exps/**/{name}")
-        return clone.run("git", "show", f"{reference.strip()}:dvc.lock")
+    table = csv.DictReader(clone.run("dvc", "exp", "show", "--csv").splitlines())
+    rows = {row["Experiment"]: row for row in table}
+    assert rows["other"]["model.encoder"] == "[32, 16]"
+    assert (rows["other"]["train.epochs"], rows["other"]["noise.kind"]) == ("1", "gaussian")
+    assert float(rows["other"]["val.denoised.psnr"]) > float(rows["other"]["val.noisy.psnr"])
 
-    assert lock("same") == (undisturbed.folder / "dvc.lock").read_text()
-    assert lock("other") != lock("same")
+    run = clone.run("git", "for-each-ref", "--format=%(refname)", "refs/exps/**/same").strip()
+    assert clone.run("git", "show", f"{run}:dvc.lock") == digits.lock
     assert clone.run("git", "status", "--short") == ""  # and the workspace is as it was
 
 

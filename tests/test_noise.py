@@ -1,7 +1,11 @@
 """denoiser/noise.py: the guide's two kinds of noise, drawn from the seed and the place alone."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from denoiser import noise
 
@@ -54,3 +58,30 @@ def test_a_draw_depends_on_seed_split_and_block_alone() -> None:
     np.random.default_rng(1).random(100)  # another draw
     assert draws == [draw(*place) for place in places]
     assert len(set(draws)) == len(places)
+
+
+@given(
+    kind=st.sampled_from(get_args(noise.Kind)),
+    low=st.floats(0, 100, width=32),
+    high=st.floats(0, 100, width=32),
+    seed=st.integers(0, 2**32 - 1),
+    shape=st.tuples(st.integers(0, 5), st.integers(1, 20)),
+)
+def test_any_noise_stays_in_0_1_and_grows_with_the_amount(
+    kind: noise.Kind, low: float, high: float, seed: int, shape: tuple[int, int]
+) -> None:
+    low, high = sorted((low, high))
+    clean = noise.generator(seed, "test", 0).random(shape, np.float32)
+
+    def corrupt(amount: float) -> noise.Images:
+        return noise.corrupt(clean, kind, amount, noise.generator(seed, "val", 3))
+
+    less, more = corrupt(low), corrupt(high)
+    np.testing.assert_array_equal(less, corrupt(low))
+    for noisy in (less, more):
+        assert noisy.dtype == np.float32
+        assert noisy.shape == shape
+        assert ((noisy >= 0) & (noisy <= 1)).all()
+    assert (np.abs(more - clean) >= np.abs(less - clean)).all()
+    if kind == "uniform":
+        assert (less >= clean).all()

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import skimage.metrics
+from hypothesis import given
+from hypothesis import strategies as st
 
 from denoiser import scores
 
@@ -58,3 +60,20 @@ def test_small_images_have_no_ssim() -> None:
     result = scores.score(images, 1 - images)
     assert np.isnan(result["ssim"]).all()
     assert np.isfinite(result["psnr"]).all()
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1), count=st.integers(1, 4), side=st.sampled_from([1, 5, 11, 14])
+)
+def test_what_holds_for_any_images(seed: int, count: int, side: int) -> None:
+    clean, images = np.random.default_rng(seed).random((2, count, side**2), np.float32)
+    result = scores.score(clean, images)
+    np.testing.assert_allclose(result["mse"], ((clean - images) ** 2).mean(axis=1), rtol=1e-4)
+    np.testing.assert_allclose(result["psnr"], -10 * np.log10(result["mse"]))
+    other_way_round, reverse = scores.score(images, clean), scores.score(clean[::-1], images[::-1])
+    for name, values in result.items():
+        assert values.shape == (count,)
+        np.testing.assert_allclose(other_way_round[name], values)  # each is symmetric
+        np.testing.assert_allclose(reverse[name], values[::-1])  # and of each image by itself
+    assert np.isnan(result["ssim"]).all() == (side < 11)
+    assert not (np.abs(result["ssim"]) > 1).any()

@@ -2,17 +2,21 @@
 
 import gzip
 import json
+import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
 from denoiser import noise as core_noise
 from stages import evaluate, load, noise, plot, split, train
 from stages.errors import StageError
-from tests.conftest import SetParams, run_stage
+from tests.conftest import SetParams, run_stage, use_one_core
 
 
 def write_csv(path: Path, rows: int, side: int = 3, seed: int = 0) -> pd.DataFrame:
@@ -114,6 +118,31 @@ def test_split_refuses_to_leave_a_side_empty(images: Path, set_params: SetParams
         split.main()
 
 
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.integers(1, 60), fraction=st.floats(0.01, 0.99), seed=st.integers(0, 2**32 - 1))
+def test_split_puts_each_row_on_one_side(
+    workspace: Path, set_params: SetParams, rows: int, fraction: float, seed: int
+) -> None:
+    Path("data/images").mkdir(parents=True, exist_ok=True)
+    number = np.arange(rows, dtype=np.uint8)
+    for name in ("train", "test"):
+        np.save(f"data/images/{name}_images.npy", np.stack([number, 255 - number], axis=1))
+        np.save(f"data/images/{name}_labels.npy", number)
+    set_params(split={"validation_fraction": fraction, "seed": seed})
+    held_out = math.ceil(fraction * rows)
+    if held_out == rows:
+        with pytest.raises(StageError, match="leaves one side of"):
+            split.main()
+        return
+    split.main()
+    labels = {name: np.load(f"data/split/y_{name}.npy") for name in ("train", "val", "test")}
+    for name, of_split in labels.items():
+        images = np.load(f"data/split/x_{name}.npy")
+        np.testing.assert_array_equal(np.round(images[:, 0] * 255), of_split)
+    assert len(labels["val"]) == held_out
+    assert sorted([*labels["train"], *labels["val"]]) == labels["test"].tolist() == number.tolist()
+
+
 # noise
 
 
@@ -154,7 +183,7 @@ def test_train_refuses_a_batch_larger_than_the_training_set(noisy: Path) -> None
 
 def test_train_refuses_a_gpu_that_is_not_there(noisy: Path, set_params: SetParams) -> None:
     set_params(train={"device": "gpu", "batch_size": 8})
-    done = run_stage("train", CUDA_VISIBLE_DEVICES="-1")
+    done = run_stage("train", {"CUDA_VISIBLE_DEVICES": "-1"})
     assert done.returncode == 1
     assert "train.device is 'gpu', but tensorflow sees none" in done.stderr.splitlines()[-1]
 
@@ -165,15 +194,38 @@ def test_train_refuses_a_backend_that_is_not_installed(noisy: Path, set_params: 
         train.main()
 
 
-def test_train_gives_the_same_bytes_in_every_process(noisy: Path, set_params: SetParams) -> None:
-    set_params(train={"epochs": 2, "batch_size": 8})
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"train": {"epochs": 2, "batch_size": 8}},
+        {
+            "train": {
+                "epochs": 20,
+                "batch_size": 7,  # leaves the last batch smaller
+                "patience": 1,
+                "learning_rate": 0.1,  # so that it stops early
+                "optimizer": "adamw",
+                "loss": "mse",
+                "seed": 1,
+            },
+            "model": {"activation": "gelu", "encoder": [30, 20], "decoder": []},
+        },
+    ],
+    ids=["default", "everything else"],
+)
+def test_train_gives_the_same_bytes_on_one_core_as_on_all(
+    noisy: Path, set_params: SetParams, change: dict[str, Any]
+) -> None:
+    set_params(**change)
     results = []
-    for _ in range(2):
-        assert run_stage("train").returncode == 0
+    for before in (None, use_one_core):
+        assert run_stage("train", before=before).returncode == 0
         made = [Path("models/autoencoder.keras"), *Path("metrics/training").rglob("*.*")]
         results.append({path: path.read_bytes() for path in made if path.is_file()})
     assert len(results[0]) == 4
     assert results[0] == results[1]
+    epochs = json.loads(Path("metrics/training/metrics.json").read_text())["epochs"]
+    assert 2 <= epochs < 20
 
 
 def test_train_stops_at_a_loss_that_is_not_finite(noisy: Path, set_params: SetParams) -> None:

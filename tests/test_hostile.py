@@ -1,0 +1,172 @@
+"""Files made to do harm, and disks that are full: one line, no code run, memory bounded."""
+
+import gzip
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages import load, noise, split
+from tests.conftest import ROOT, Clone, SetParams, run_stage
+from tests.test_stages import write_csv
+
+GIGABYTE = 1 << 30
+
+
+def refused(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line that a stage ended with; TensorFlow's banner aside."""
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr.splitlines()[-1]
+
+
+@pytest.fixture
+def noisy(workspace: Path) -> Path:
+    """A workspace in which all stages up to `noise` have run, on images of 12x12."""
+    write_csv(Path("data/raw/train.csv"), 50, 12, seed=1)
+    write_csv(Path("data/raw/test.csv"), 20, 12, seed=2)
+    for stage in (load, split, noise):
+        stage.main()
+    return workspace
+
+
+class Bomb:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, ("exploded",)
+
+
+@pytest.mark.parametrize(
+    ("stage", "path"),
+    [
+        ("split", "data/images/train_labels.npy"),
+        ("split", "data/images/test_images.npy"),
+        ("noise", "data/split/x_val.npy"),
+        ("train", "data/noisy/x_train.npy"),
+        ("evaluate", "data/split/y_val.npy"),
+    ],
+)
+def test_a_pickle_is_not_loaded(noisy: Path, stage: str, path: str) -> None:
+    np.save(path, np.array([Bomb()]), allow_pickle=True)
+    message = refused(run_stage(stage))
+    assert message.startswith(f"{stage}: {path} is not an array this pipeline wrote")
+    assert not (noisy / "exploded").exists()
+
+
+def test_a_size_that_is_not_there_is_not_allocated(noisy: Path) -> None:
+    path = Path("data/images/train_labels.npy")
+    with path.open("wb") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": (1 << 50,)}
+        np.lib.format.write_array_header_1_0(file, header)
+    assert "its size is not what its header says" in refused(run_stage("split"))
+
+
+def test_code_in_a_model_is_not_run(noisy: Path) -> None:
+    import keras
+
+    def explode(x: object) -> object:
+        Path("exploded").mkdir()
+        return x
+
+    model = keras.Sequential([keras.Input((144,)), keras.layers.Lambda(lambda x: explode(x))])
+    Path("exploded").rmdir()  # which building it made
+    Path("models").mkdir()
+    model.save("models/autoencoder.keras")
+    message = refused(run_stage("predict"))
+    assert message.startswith("predict: models/autoencoder.keras cannot be loaded: ")
+    assert "Lambda" in message
+    assert not (noisy / "exploded").exists()
+    assert not Path("data/denoised").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"not a zip"])
+def test_a_model_that_is_none_is_refused(noisy: Path, content: bytes) -> None:
+    Path("models").mkdir()
+    Path("models/autoencoder.keras").write_bytes(content)
+    assert "models/autoencoder.keras cannot be loaded" in refused(run_stage("predict"))
+
+
+def write_bomb(path: Path) -> None:
+    """1 GB of one line, in 1 MB of gzip."""
+    with gzip.open(path, "wb", compresslevel=6) as file:
+        file.write(b"label,pixel1\n")
+        for _ in range(GIGABYTE >> 20):
+            file.write(b"1" * (1 << 20))
+
+
+@pytest.mark.parametrize("kind", ["gzip bomb", "line of 1 GB", "million columns"])
+def test_load_needs_little_memory_for_any_file(workspace: Path, kind: str) -> None:
+    path = Path("data/raw/train.csv")
+    write_csv(path, 3)
+    write_csv(Path("data/raw/test.csv"), 3)
+    if kind == "gzip bomb":
+        write_bomb(path)
+        assert path.stat().st_size < 2 << 20
+    elif kind == "line of 1 GB":
+        with path.open("wb") as file:
+            file.write(b"label,pixel1\n")
+            file.truncate(GIGABYTE)  # all zeros, and no room on the disk
+    else:
+        path.write_text("label," + ",".join(f"pixel{n}" for n in range(1, 1_000_001)) + "\n1\n")
+    command = [sys.executable, "-m", "stages.load"]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    message = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 1
+    assert message.startswith("load: data/raw/train.csv: ")
+    assert "line" in message
+    assert message.count("\n") == 1
+    peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    assert peak < 400 << 20
+    assert not Path("data/images").exists()
+
+
+def no_larger_file_than(size: int) -> Callable[[], None]:
+    """For `run_stage`: a disk on which no file can grow beyond this many bytes."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+@pytest.mark.parametrize(
+    ("stage", "room", "path"),
+    [
+        ("check", 0, "data/checked"),
+        ("fetch", 100_000, "data/raw"),
+        ("load", 100_000, "data/images"),
+        ("split", 0, "data/split"),
+        ("split", 100_000, "data/split"),
+        ("noise", 100_000, "data/noisy"),
+        ("train", 100_000, "models/checkpoint.npz"),
+        ("predict", 100_000, "data/denoised"),
+        ("evaluate", 0, "data/scores"),
+        ("plot", 10_000, "metrics/plots"),
+    ],
+)
+def test_a_full_disk_is_one_line_and_nothing_half_written(
+    digits: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, room: int, path: str
+) -> None:
+    for name in ("data", "models", "metrics"):
+        shutil.copytree(digits.folder / name, tmp_path / name, copy_function=os.link)
+    shutil.copy(digits.folder / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+    def found() -> dict[Path, int]:
+        outputs = [each for name in ("data", "models") for each in (tmp_path / name).rglob("*")]
+        return {each: each.stat().st_ino for each in outputs}
+
+    before = found()
+    message = refused(run_stage(stage, before=no_larger_file_than(room)))
+    assert message.startswith(f"{stage}: {path} cannot be written: file too large; free some space")
+    assert found() == before
+
+
+def test_a_disk_too_full_for_the_losses_is_one_line(noisy: Path, set_params: SetParams) -> None:
+    set_params(train={"batch_size": 8})
+    assert refused(run_stage("train", before=no_larger_file_than(60))).startswith("train: ")
+    assert not Path("models/autoencoder.keras").exists()
