@@ -4,10 +4,10 @@ PYTHON ?= python3
 UV := uv==0.13.9
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup repro guide test format lock
+.PHONY: help setup repro guide verify reference chaos test format lock
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 setup: .venv/pipeline  ## make .venv, with what the pipeline needs
 
@@ -22,6 +22,15 @@ guide: .venv/pipeline  ## make the guide's literal run, as an experiment; scores
 	@run=$$(git for-each-ref --format='%(refname)' 'refs/exps/**/guide') && \
 		git show $$run:metrics/evaluation.json > benchmarks/guide/evaluation.json && \
 		git show $$run:metrics/training/metrics.json > benchmarks/guide/training.json
+
+verify: .venv/pipeline  ## recompute the committed result from nothing and compare; QUICK=1: a small one
+	@.venv/bin/python -m tools.verify $(if $(QUICK),--quick)
+
+reference: .venv/pipeline  ## make the small result of `make verify QUICK=1` anew
+	@.venv/bin/python -m tools.verify --update
+
+chaos: .venv/pipeline  ## kill runs at random moments, KILLS=20 times, and compare the results
+	@.venv/bin/python -m tools.chaos $(or $(KILLS),20)
 
 test: .venv/tests  ## lint, check the types, run every test
 	.venv/bin/ruff check
