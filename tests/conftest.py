@@ -48,17 +48,10 @@ def change_params(folder: Path, **sections: dict[str, Any]) -> None:
 
 
 class Clone:
-    """A fresh clone of the project, with whatever is changed here and not ignored, committed."""
+    """A folder with a fresh clone of the project, to run commands in."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.output, self.lock = folder, "", ""
-        listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-        names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True)
-        folder.mkdir(exist_ok=True)
-        for name in filter(None, names.stdout.split("\0")):
-            if (ROOT / name).exists():  # not one deleted here
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, folder / name)
         self.env = os.environ | {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "GIT_AUTHOR_NAME": "test",
@@ -66,9 +59,27 @@ class Clone:
             "GIT_COMMITTER_NAME": "test",
             "GIT_COMMITTER_EMAIL": "test@example.org",
         }
-        self.run("git", "init", "-q")
-        self.run("git", "add", "-A")
-        self.run("git", "commit", "-qm", "a clone")
+
+    @classmethod
+    def of_head(cls, folder: Path) -> "Clone":
+        """The last commit."""
+        subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
+        return cls(folder)
+
+    @classmethod
+    def of_workspace(cls, folder: Path) -> "Clone":
+        """With whatever is changed here and not ignored, committed."""
+        clone = cls(folder)
+        folder.mkdir(exist_ok=True)
+        listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True)
+        for name in filter(None, names.stdout.split("\0")):
+            if (ROOT / name).exists():  # not one deleted here
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, folder / name)
+        for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "a clone"]):
+            clone.run("git", *command)
+        return clone
 
     def set_params(self, **sections: dict[str, Any]) -> None:
         """Changes params.yaml in there."""
@@ -102,7 +113,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Clone:
     with open(f"{shared}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not shared.exists():
-            clone = Clone(tmp_path_factory.mktemp("digits"))
+            clone = Clone.of_workspace(tmp_path_factory.mktemp("digits"))
             clone.set_params(fetch={"source": "fashion-mnist"}, train=EIGHT_EPOCHS)
             env = offline(tmp_path_factory.mktemp("home"))
             clone.output = clone.run("python", "-m", "tools.repro", env=env)

@@ -60,7 +60,7 @@ def press_ctrl_c(dvc: Repro) -> None:
 def test_cut_off_again_and_again_it_ends_as_undisturbed(digits: Clone, tmp_path: Path) -> None:
     """On one core, in another folder, home, time zone and locale, too."""
     (tmp_path / "home").mkdir()
-    clone = Clone(tmp_path / "a folder")
+    clone = Clone.of_workspace(tmp_path / "a folder")
     clone.env |= {"HOME": str(tmp_path / "home"), "TZ": "Asia/Kathmandu", "LC_ALL": "C"}
     checkpoint = clone.folder / "models/checkpoint.npz"
 
@@ -94,7 +94,7 @@ def test_cut_off_again_and_again_it_ends_as_undisturbed(digits: Clone, tmp_path:
 
 
 def test_two_queued_experiments_at_once(digits: Clone, tmp_path: Path) -> None:
-    clone = Clone(tmp_path)
+    clone = Clone.of_workspace(tmp_path)
     clone.set_params(fetch={"source": "digits"})
     clone.run("git", "commit", "-qam", "digits")
     changes = {

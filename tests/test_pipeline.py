@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,14 @@ def test_a_plot_parameter_runs_only_the_plot(clone: Clone) -> None:
     ]
 
 
+def test_a_bad_parameter_is_refused_before_any_work(clone: Clone) -> None:
+    with pytest.raises(AssertionError) as error:  # the command fails
+        clone.run("dvc", "exp", "run", "--temp", "-S", "noise.amount=0.1", "-S", "plot.images=0")
+    output = str(error.value)
+    assert re.findall("Running stage '(.*)'", output) == ["check"]
+    assert "check: params.yaml: plot.images is 0: input should be greater than or equal" in output
+
+
 def test_metrics_params_and_plots_show(clone: Clone, tmp_path: Path) -> None:
     def show(*command: str) -> Any:
         return json.loads(clone.run("dvc", *command, "--json"))
@@ -137,7 +146,7 @@ def test_metrics_params_and_plots_show(clone: Clone, tmp_path: Path) -> None:
 
 def test_own_csvs(clone: Clone, tmp_path: Path) -> None:
     """`fetch.source: none` downloads nothing, and DVC notices when a CSV of one's own changes."""
-    other = Clone(tmp_path)
+    other = Clone.of_workspace(tmp_path)
     for name in ("train", "test"):
         content = (clone.folder / f"data/raw/{name}.csv").read_bytes()
         (tmp_path / f"{name}.csv.gz").write_bytes(gzip.compress(content))
