@@ -5,6 +5,7 @@ import functools
 import json
 import os
 import pickle
+import resource
 import shutil
 import subprocess
 import sys
@@ -160,3 +161,8 @@ def use_one_core() -> None:
     """Keeps this process, and what it starts, to one core, where the system can do that."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:1])
+
+
+def no_larger_file_than(size: int) -> Callable[[], None]:
+    """For `run_stage`: a disk on which no file can grow beyond this many bytes."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))

@@ -2,18 +2,16 @@
 
 import gzip
 import os
-import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stages import load, noise, split
-from tests.conftest import ROOT, Clone, SetParams, run_stage
+from tests.conftest import ROOT, Clone, SetParams, no_larger_file_than, run_stage
 from tests.test_stages import write_csv
 
 GIGABYTE = 1 << 30
@@ -126,11 +124,6 @@ def test_load_needs_little_memory_for_any_file(workspace: Path, kind: str) -> No
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     assert peak < 400 << 20
     assert not Path("data/images").exists()
-
-
-def no_larger_file_than(size: int) -> Callable[[], None]:
-    """For `run_stage`: a disk on which no file can grow beyond this many bytes."""
-    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import psutil
 
-from tests.conftest import EIGHT_EPOCHS, ROOT, Clone, use_one_core
+from tests.conftest import EIGHT_EPOCHS, ROOT, Clone, no_larger_file_than, use_one_core
 
 Repro = subprocess.Popen[str]
 
 
-def start(clone: Clone) -> Repro:
-    """Starts `dvc repro` on one core, as the leader of a process group of its own."""
+def start(clone: Clone, before: Callable[[], None] = use_one_core) -> Repro:
+    """Starts `dvc repro`, on one core, as the leader of a process group of its own."""
     return subprocess.Popen(
         ["dvc", "repro"],
         cwd=clone.folder,
@@ -28,7 +28,7 @@ def start(clone: Clone) -> Repro:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        preexec_fn=use_one_core,
+        preexec_fn=before,
     )
 
 
@@ -76,6 +76,9 @@ def test_cut_off_again_and_again_it_ends_as_undisturbed(digits: Clone, tmp_path:
         return printed + rest
 
     clone.set_params(fetch={"source": "digits"}, train={**EIGHT_EPOCHS, "learning_rate": 0.002})
+    full = start(clone, before=no_larger_file_than(1_000_000))
+    assert "fetch: data/raw cannot be written: file too large" in full.communicate()[0]
+    assert full.returncode != 0
     cut_off(kill_stage)
     clone.set_params(train={"learning_rate": 0.001})
     assert "going on" not in cut_off(kill_dvc)  # what was learnt at another rate is of no use
