@@ -20,6 +20,8 @@ Repro = subprocess.Popen[str]
 
 def start(clone: Clone, before: Callable[[], None] = use_one_core) -> Repro:
     """Starts `dvc repro`, on one core, as the leader of a process group of its own."""
+    # Where these tests run in the background, Ctrl-C is ignored, and would be by what they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(
         ["dvc", "repro"],
         cwd=clone.folder,

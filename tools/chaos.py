@@ -28,6 +28,8 @@ Tally = collections.Counter[str]
 
 def main() -> None:
     wanted, tally, clones = int(sys.argv[1]), Tally(), 0
+    # A shell that starts this in the background has it, and all that it starts, ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as folder:
         print("a run that is let be", flush=True)
         expected = repro(Path(folder, "let be"), 0, Tally())
