@@ -1,6 +1,5 @@
 """Real kills of the real `dvc repro`, and runs beside each other: the same lock in the end."""
 
-import csv
 import fcntl
 import os
 import re
@@ -96,39 +95,6 @@ def test_cut_off_again_and_again_it_ends_as_undisturbed(digits: Clone, tmp_path:
     assert (clone.folder / "dvc.lock").read_text() == digits.lock
     assert not checkpoint.exists()
     assert not list(clone.folder.glob("[!.]*/**/.tmp-*"))
-
-
-def test_two_queued_experiments_at_once(digits: Clone, tmp_path: Path) -> None:
-    clone = Clone.of_workspace(tmp_path)
-    clone.set_params(fetch={"source": "digits"})
-    clone.run("git", "commit", "-qam", "digits")
-    changes = {
-        "same": ["train.epochs=8"],
-        "other": ["train.epochs=1", "model.encoder=[32,16]", "noise.kind=gaussian"],
-    }
-    for name, change in changes.items():
-        flags = [word for setting in change for word in ("-S", setting)]
-        clone.run("dvc", "exp", "run", "--queue", "-n", name, *flags)
-    clone.run("dvc", "queue", "start", "--jobs", "2")
-    try:
-        for _ in range(300):
-            status = clone.run("dvc", "queue", "status")
-            if not re.search("Queued|Running", status):
-                break
-            time.sleep(1)
-    finally:
-        clone.run("dvc", "queue", "stop", "--kill")
-    assert status.count("Success") == 2, status
-
-    table = csv.DictReader(clone.run("dvc", "exp", "show", "--csv").splitlines())
-    rows = {row["Experiment"]: row for row in table}
-    assert rows["other"]["model.encoder"] == "[32, 16]"
-    assert (rows["other"]["train.epochs"], rows["other"]["noise.kind"]) == ("1", "gaussian")
-    assert float(rows["other"]["val.denoised.psnr"]) > float(rows["other"]["val.noisy.psnr"])
-
-    run = clone.run("git", "for-each-ref", "--format=%(refname)", "refs/exps/**/same").strip()
-    assert clone.run("git", "show", f"{run}:dvc.lock") == digits.lock
-    assert clone.run("git", "status", "--short") == ""  # and the workspace is as it was
 
 
 def test_a_stage_waits_for_another_in_its_folder(workspace: Path) -> None:
