@@ -6,7 +6,6 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
-from sklearn.model_selection import train_test_split
 
 from stages import files, params
 from stages.errors import StageError
@@ -24,6 +23,8 @@ class Split(params.Section):
 
 def main() -> None:
     split = params.read("split", Split)
+    from sklearn.model_selection import train_test_split  # takes seconds, and `check` needs none
+
     with files.NpyReader("data/images/train_labels.npy") as labels:
         count = len(labels)
     try:
