@@ -23,13 +23,13 @@ guide: .venv/pipeline  ## make the guide's literal run, as an experiment; scores
 		git show $$run:metrics/evaluation.json > benchmarks/guide/evaluation.json && \
 		git show $$run:metrics/training/metrics.json > benchmarks/guide/training.json
 
-verify: .venv/pipeline  ## recompute the committed result from nothing and compare; QUICK=1: a small one
+verify: .venv/pipeline  ## recompute the committed result and compare; QUICK=1: a small one
 	@.venv/bin/python -m tools.verify $(if $(QUICK),--quick)
 
 reference: .venv/pipeline  ## make the small result of `make verify QUICK=1` anew
 	@.venv/bin/python -m tools.verify --update
 
-chaos: .venv/pipeline  ## kill runs at random moments, KILLS=20 times, and compare the results
+chaos: .venv/pipeline  ## cut runs off at random moments, KILLS=20 times, and compare
 	@.venv/bin/python -m tools.chaos $(or $(KILLS),20)
 
 test: .venv/tests  ## lint, check the types, run every test
