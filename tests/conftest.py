@@ -24,7 +24,7 @@ hypothesis.settings.load_profile("here")
 
 SetParams = Callable[..., None]
 
-EIGHT_EPOCHS = {"epochs": 8}
+SHORT = {"epochs": 15}  # of a run on digits: enough to cut it off several times
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ class Clone:
 
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Clone:
-    """A clone in which `make repro` has run for eight epochs, with no network and no apt-get.
+    """A clone in which `make repro` has run for 15 epochs, with no network and no apt-get.
 
     The test process that asks first makes it, for all of them.
     """
@@ -115,7 +115,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Clone:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not shared.exists():
             clone = Clone.of_workspace(tmp_path_factory.mktemp("digits"))
-            clone.set_params(fetch={"source": "fashion-mnist"}, train=EIGHT_EPOCHS)
+            clone.set_params(fetch={"source": "fashion-mnist"}, train=SHORT)
             env = offline(tmp_path_factory.mktemp("home"))
             clone.output = clone.run("python", "-m", "tools.repro", env=env)
             clone.lock = (clone.folder / "dvc.lock").read_text()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.conftest import EIGHT_EPOCHS, ROOT, Clone, no_larger_file_than, use_one_core
+from tests.conftest import ROOT, SHORT, Clone, no_larger_file_than, use_one_core
 
 Repro = subprocess.Popen[str]
 
@@ -76,17 +76,17 @@ def test_cut_off_again_and_again_it_ends_as_undisturbed(digits: Clone, tmp_path:
         assert checkpoint.exists()
         return printed + rest
 
-    clone.set_params(fetch={"source": "digits"}, train={**EIGHT_EPOCHS, "learning_rate": 0.002})
+    clone.set_params(fetch={"source": "digits"}, train={**SHORT, "learning_rate": 0.002})
     full = start(clone, before=no_larger_file_than(1_000_000))
     assert "fetch: data/raw cannot be written: file too large" in full.communicate()[0]
     assert full.returncode != 0
     cut_off(kill_stage)
     clone.set_params(train={"learning_rate": 0.001})
     assert "going on" not in cut_off(kill_dvc)  # what was learnt at another rate is of no use
-    assert re.search(r"going on after epoch [1-3], where", cut_off(press_ctrl_c))
+    assert re.search(r"going on after epoch \d+, where", cut_off(press_ctrl_c))
 
     last = start(clone)
-    assert re.search(r"going on after epoch [2-5], where", wait_for_epochs(last, 1))
+    assert re.search(r"going on after epoch \d+, where", wait_for_epochs(last, 1))
     beside = subprocess.run(["dvc", "repro"], cwd=clone.folder, env=clone.env, capture_output=True)
     assert beside.returncode != 0
     assert b"is busy, it is being blocked by" in beside.stderr

@@ -97,7 +97,7 @@ def test_keeps_the_best_epoch(clone: Clone) -> None:
     metrics = clone.read_json("metrics/training/metrics.json")
     with (clone.folder / "metrics/training/plots/metrics/val_loss.tsv").open() as file:
         history = [float(row["val_loss"]) for row in csv.DictReader(file, delimiter="\t")]
-    assert len(history) == metrics["epochs"] == metrics["step"] == 8
+    assert len(history) == metrics["epochs"] == metrics["step"] == 15
     assert metrics["val_loss"] == min(history) == history[metrics["best_epoch"] - 1]
 
 
@@ -134,7 +134,7 @@ def test_metrics_params_and_plots_show(clone: Clone, tmp_path: Path) -> None:
     metrics = show("metrics", "show")[""]["data"]
     assert set(metrics) == {"metrics/evaluation.json", "metrics/training/metrics.json"}
     diff = show("params", "diff", "HEAD")["params.yaml"]
-    assert diff["train.epochs"]["new"] == 8
+    assert diff["train.epochs"]["new"] == 15
     plots = json.loads(
         clone.run("dvc", "plots", "show", "--json", "-o", str(tmp_path)).strip().splitlines()[-1]
     )["data"]

@@ -13,7 +13,7 @@ def test_two_queued_experiments_at_once(digits: Clone, tmp_path: Path) -> None:
     clone.set_params(fetch={"source": "digits"})
     clone.run("git", "commit", "-qam", "digits")
     changes = {
-        "same": ["train.epochs=8"],
+        "same": ["train.epochs=15"],
         "other": ["train.epochs=1", "model.encoder=[32,16]", "noise.kind=gaussian"],
     }
     for name, change in changes.items():
