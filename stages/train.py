@@ -90,7 +90,9 @@ def main() -> None:
                 snapshot,
             )
         except FloatingPointError as error:
-            raise StageError(f"{error}: lower train.learning_rate") from error
+            raise StageError(
+                f"{error}: lower train.learning_rate (now {train.learning_rate})"
+            ) from error
         live.summary = history.kept()
     trained = build()  # without the optimizer's state, which is twice the size of the weights
     trained.set_weights(model.get_weights())

@@ -230,7 +230,10 @@ def test_train_stops_at_a_loss_that_is_not_finite(noisy: Path, set_params: SetPa
     set_params(train={"optimizer": "sgd", "learning_rate": 1e30, "batch_size": 8})
     done = run_stage("train")
     assert done.returncode == 1
-    assert "no longer finite in epoch 1: lower train.learning_rate" in done.stderr.splitlines()[-1]
+    assert (
+        "no longer finite in epoch 1: lower train.learning_rate (now 1e+30)"
+        in done.stderr.splitlines()[-1]
+    )
     assert not Path("models/autoencoder.keras").exists()
 
 
