@@ -14,8 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
+import numpy as np
+import pandas as pd
 import pytest
-from dvc.utils.serialize import modify_yaml
+
+from stages import load, noise, split
+from tools import params_file
 
 ROOT = Path(__file__).parent.parent
 
@@ -38,14 +42,34 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def set_params(workspace: Path) -> SetParams:
     """Changes params.yaml in the workspace: `set_params(train={"epochs": 1})`."""
-    return functools.partial(change_params, workspace)
+    return functools.partial(params_file.set_params, workspace)
 
 
-def change_params(folder: Path, **sections: dict[str, Any]) -> None:
-    """Changes params.yaml in a folder, as `dvc exp run -S` does."""
-    with modify_yaml(folder / "params.yaml") as params:
-        for name, values in sections.items():
-            params[name] |= values
+def write_csv(path: Path, rows: int, side: int = 3, seed: int = 0) -> pd.DataFrame:
+    """A CSV of random images, and the same as a table."""
+    rng = np.random.default_rng(seed)
+    names = ["label", *(f"pixel{number}" for number in range(1, side**2 + 1))]
+    table = pd.DataFrame(rng.integers(0, 256, (rows, len(names)), np.uint8), columns=names)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(path, index=False)
+    return table
+
+
+@pytest.fixture
+def images(workspace: Path) -> Path:
+    """A workspace in which `load` has run, on 50 and 20 images of 12x12."""
+    write_csv(Path("data/raw/train.csv"), 50, 12, seed=1)
+    write_csv(Path("data/raw/test.csv"), 20, 12, seed=2)
+    load.main()
+    return workspace
+
+
+@pytest.fixture
+def noisy(images: Path) -> Path:
+    """The same, in which `split` and `noise` have run, too."""
+    split.main()
+    noise.main()
+    return images
 
 
 class Clone:
@@ -84,7 +108,7 @@ class Clone:
 
     def set_params(self, **sections: dict[str, Any]) -> None:
         """Changes params.yaml in there."""
-        change_params(self.folder, **sections)
+        params_file.set_params(self.folder, **sections)
 
     def read_json(self, name: str) -> Any:
         """What a JSON file in there holds."""

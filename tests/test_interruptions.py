@@ -10,9 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
-
 from tests.conftest import ROOT, SHORT, Clone, no_larger_file_than, use_one_core
+from tools import chaos
 
 Repro = subprocess.Popen[str]
 
@@ -45,19 +44,6 @@ def wait_for_epochs(repro: Repro, count: int) -> str:
     raise AssertionError(printed)
 
 
-def kill_dvc(dvc: Repro) -> None:
-    dvc.kill()
-
-
-def kill_stage(dvc: Repro) -> None:
-    for child in psutil.Process(dvc.pid).children(recursive=True):
-        child.kill()
-
-
-def press_ctrl_c(dvc: Repro) -> None:
-    os.killpg(dvc.pid, signal.SIGINT)
-
-
 def test_cut_off_again_and_again_it_ends_as_undisturbed(digits: Clone, tmp_path: Path) -> None:
     """On one core, in another folder, home, time zone and locale, too."""
     (tmp_path / "home").mkdir()
@@ -65,10 +51,10 @@ def test_cut_off_again_and_again_it_ends_as_undisturbed(digits: Clone, tmp_path:
     clone.env |= {"HOME": str(tmp_path / "home"), "TZ": "Asia/Kathmandu", "LC_ALL": "C"}
     checkpoint = clone.folder / "models/checkpoint.npz"
 
-    def cut_off(how: Callable[[Repro], None]) -> str:
+    def cut_off(way: str) -> str:
         dvc = start(clone)
         printed = wait_for_epochs(dvc, 1)
-        how(dvc)
+        assert chaos.cut_off(dvc, way)
         at = time.monotonic()
         rest, _ = dvc.communicate()  # returns when the stage, too, has closed its end of the pipe
         assert time.monotonic() - at < 10
@@ -80,10 +66,10 @@ def test_cut_off_again_and_again_it_ends_as_undisturbed(digits: Clone, tmp_path:
     full = start(clone, before=no_larger_file_than(1_000_000))
     assert "fetch: data/raw cannot be written: file too large" in full.communicate()[0]
     assert full.returncode != 0
-    cut_off(kill_stage)
+    cut_off("stage killed")
     clone.set_params(train={"learning_rate": 0.001})
-    assert "going on" not in cut_off(kill_dvc)  # what was learnt at another rate is of no use
-    assert re.search(r"going on after epoch \d+, where", cut_off(press_ctrl_c))
+    assert "going on" not in cut_off("DVC killed")  # what was learnt at another rate is of no use
+    assert re.search(r"going on after epoch \d+, where", cut_off("Ctrl-C"))
 
     last = start(clone)
     assert re.search(r"going on after epoch \d+, where", wait_for_epochs(last, 1))

@@ -15,35 +15,7 @@ from sklearn.model_selection import train_test_split
 from denoiser import noise as core_noise
 from stages import evaluate, load, noise, plot, split, train
 from stages.errors import StageError
-from tests.conftest import SetParams, run_stage, use_one_core
-
-
-def write_csv(path: Path, rows: int, side: int = 3, seed: int = 0) -> pd.DataFrame:
-    """A CSV of random images, and the same as a table."""
-    rng = np.random.default_rng(seed)
-    names = ["label", *(f"pixel{number}" for number in range(1, side**2 + 1))]
-    table = pd.DataFrame(rng.integers(0, 256, (rows, len(names)), np.uint8), columns=names)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(path, index=False)
-    return table
-
-
-@pytest.fixture
-def images(workspace: Path) -> Path:
-    """A workspace in which `load` has run, on 50 and 20 images of 12x12."""
-    write_csv(Path("data/raw/train.csv"), 50, 12, seed=1)
-    write_csv(Path("data/raw/test.csv"), 20, 12, seed=2)
-    load.main()
-    return workspace
-
-
-@pytest.fixture
-def noisy(images: Path) -> Path:
-    """The same, in which `split` and `noise` have run, too."""
-    split.main()
-    noise.main()
-    return images
-
+from tests.conftest import SetParams, run_stage, use_one_core, write_csv
 
 # load
 

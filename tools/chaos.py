@@ -9,11 +9,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from stages.errors import StageError, run
-from tools.verify import QUICK_PARAMS, set_params
+from tools.params_file import set_params
+from tools.verify import QUICK_PARAMS
 
 WAYS = ("DVC killed", "stage killed", "both killed", "Ctrl-C")
 LONGEST = 30.0  # seconds until a run is cut off
@@ -47,21 +49,21 @@ def main() -> None:
 def repro(clone: Path, most: int, tally: Tally) -> str:
     """Runs `dvc repro` in a new clone until it ends; cut off at most so often. Its dvc.lock."""
     subprocess.run(["git", "clone", "--quiet", ".", clone], check=True)
-    set_params(clone, QUICK_PARAMS)
+    set_params(clone, **QUICK_PARAMS)
     while True:
         with tempfile.TemporaryFile("w+") as printed:
             dvc = subprocess.Popen(
                 ["dvc", "repro"], cwd=clone, stdout=printed, stderr=printed, start_new_session=True
             )
-            way = None
+            way, was_cut_off = random.choice(WAYS), False
             if most:
                 time.sleep(random.uniform(0, LONGEST))
-                way = cut_off(dvc)
+                was_cut_off = cut_off(dvc, way)
             if dvc.wait() == 0:
                 return (clone / "dvc.lock").read_text()
             printed.seek(0)
             text = printed.read()
-        if way is not None:
+        if was_cut_off:
             tally[way] += 1
             most -= 1
             continue
@@ -74,19 +76,18 @@ def repro(clone: Path, most: int, tally: Tally) -> str:
             raise StageError(f"dvc repro failed, though it was let be: {text}")
 
 
-def cut_off(dvc: subprocess.Popen[bytes]) -> str | None:
-    """Cuts off DVC, its stage or both, if they still run; in which way."""
-    way = random.choice(WAYS)
+def cut_off(dvc: subprocess.Popen[Any], way: str) -> bool:
+    """Cuts off DVC, its stage or both, in one of WAYS; whether there was something to cut off."""
     try:
         parent = psutil.Process(dvc.pid)
         stage = parent.children(recursive=True)
         if dvc.poll() is not None or (way == "stage killed" and not stage):
-            return None
+            return False
         for process in {"DVC killed": [parent], "stage killed": stage}.get(way, [parent, *stage]):
             process.send_signal(signal.SIGINT if way == "Ctrl-C" else signal.SIGKILL)
     except psutil.NoSuchProcess:
-        return None
-    return way
+        return False
+    return True
 
 
 if __name__ == "__main__":

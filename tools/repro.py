@@ -9,18 +9,17 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-from dvc.utils.serialize import modify_yaml
 
 from stages import fashion_mnist, params
 from stages.errors import run
+from tools.params_file import set_params
 
 
 def main() -> None:
     fetched = subprocess.run(["dvc", "repro", "fetch"], stderr=subprocess.PIPE, text=True)
     print(fetched.stderr, end="", file=sys.stderr, flush=True)
     if fashion_mnist.NOWHERE in fetched.stderr:
-        with modify_yaml(params.FILE) as file:
-            file["fetch"]["source"] = "digits"
+        set_params(Path(), fetch={"source": "digits"})
         print(
             f"\nFashion-MNIST is not to be had, see above. Set fetch.source to 'digits' in "
             f"{params.FILE} and went on with those; once you are connected, set it back to "

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 import yaml
-from dvc.utils.serialize import modify_yaml
 
 from stages.errors import StageError, run
+from tools.params_file import set_params
 
 Params = dict[str, dict[str, Any]]
 
@@ -72,16 +72,9 @@ def main() -> None:
             raise StageError("; ".join(beyond))
 
 
-def set_params(clone: Path, params: Params) -> None:
-    """Changes params.yaml in a clone."""
-    with modify_yaml(clone / "params.yaml") as file:
-        for section, values in params.items():
-            file[section] |= values
-
-
 def recompute(clone: Path, params: Params) -> None:
     """Runs the pipeline in a clone, from nothing, with these parameters."""
-    set_params(clone, params)
+    set_params(clone, **params)
     path = f"{clone}/.venv/bin:{os.environ['PATH']}"
     if subprocess.run(["dvc", "repro"], cwd=clone, env=os.environ | {"PATH": path}).returncode:
         raise StageError("`dvc repro` failed in a fresh clone, see above")
