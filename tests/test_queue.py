@@ -14,7 +14,12 @@ def test_two_queued_experiments_at_once(digits: Clone, tmp_path: Path) -> None:
     clone.run("git", "commit", "-qam", "digits")
     changes = {
         "same": ["train.epochs=15"],
-        "other": ["train.epochs=1", "model.encoder=[32,16]", "noise.kind=gaussian"],
+        "other": [
+            "model.encoder=[32,16]",
+            "train.epochs=1",
+            "noise.kind=gaussian",
+            "noise.amount=0.75",
+        ],
     }
     for name, change in changes.items():
         flags = [word for setting in change for word in ("-S", setting)]
@@ -33,7 +38,8 @@ def test_two_queued_experiments_at_once(digits: Clone, tmp_path: Path) -> None:
     table = csv.DictReader(clone.run("dvc", "exp", "show", "--csv").splitlines())
     rows = {row["Experiment"]: row for row in table}
     assert rows["other"]["model.encoder"] == "[32, 16]"
-    assert (rows["other"]["train.epochs"], rows["other"]["noise.kind"]) == ("1", "gaussian")
+    assert rows["other"]["train.epochs"] == "1"
+    assert (rows["other"]["noise.kind"], rows["other"]["noise.amount"]) == ("gaussian", "0.75")
     assert float(rows["other"]["val.denoised.psnr"]) > float(rows["other"]["val.noisy.psnr"])
 
     run = clone.run("git", "for-each-ref", "--format=%(refname)", "refs/exps/**/same").strip()
