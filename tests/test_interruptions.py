@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,11 +54,9 @@ def test_cut_off_again_and_again_it_ends_as_undisturbed(digits: Clone, tmp_path:
         dvc = start(clone)
         printed = wait_for_epochs(dvc, 1)
         assert chaos.cut_off(dvc, way)
-        at = time.monotonic()
         rest, _ = dvc.communicate()  # returns when the stage, too, has closed its end of the pipe
-        assert time.monotonic() - at < 10
         assert dvc.returncode != 0
-        assert checkpoint.exists()
+        assert checkpoint.exists()  # a stage that had run on to its end would have removed it
         return printed + rest
 
     clone.set_params(fetch={"source": "digits"}, train={**SHORT, "learning_rate": 0.002})
