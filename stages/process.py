@@ -28,7 +28,8 @@ def run(main: Callable[[], None]) -> None:
 def end_with_parent() -> None:
     """Ends this process when its DVC is gone.
 
-    It would run on otherwise, and put its outputs among those of the next `dvc repro`.
+    It would run on otherwise, and put its outputs among those of the next `dvc repro`. DVC is
+    the parent because dvc.yaml has the shell `exec` the stage.
     """
     while os.getppid() == PARENT:
         time.sleep(0.1)

@@ -132,7 +132,7 @@ class Clone:
 def digits(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Clone:
     """A clone in which `make repro` has run for 15 epochs, with no network and no apt-get.
 
-    The test process that asks first makes it, for all of them.
+    The test process that asks first makes it, for all of them; so no test may change it.
     """
     shared = tmp_path_factory.getbasetemp().parent / f"digits-{testrun_uid}"
     with open(f"{shared}.lock", "w") as lock:

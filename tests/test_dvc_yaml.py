@@ -53,7 +53,7 @@ def test_code_deps_are_the_import_closure(name: str) -> None:
 @pytest.mark.parametrize("name", ORDER)
 def test_every_stage_depends_on_the_libraries(name: str) -> None:
     assert "requirements.txt" in STAGES[name]["deps"]
-    assert STAGES[name]["cmd"] == f"python -m stages.{name}"
+    assert STAGES[name]["cmd"] == f"exec python -m stages.{name}"
 
 
 def test_stages_do_not_import_each_other() -> None:

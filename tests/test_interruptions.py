@@ -44,10 +44,11 @@ def wait_for_epochs(repro: Repro, count: int) -> str:
 
 
 def test_cut_off_again_and_again_it_ends_as_undisturbed(digits: Clone, tmp_path: Path) -> None:
-    """On one core, in another folder, home, time zone and locale, too."""
+    """On one core, in another folder, home, time zone and locale, through another shell, too."""
     (tmp_path / "home").mkdir()
     clone = Clone.of_workspace(tmp_path / "a folder")
     clone.env |= {"HOME": str(tmp_path / "home"), "TZ": "Asia/Kathmandu", "LC_ALL": "C"}
+    clone.env["SHELL"] = "/bin/sh"  # where it is Debian's, it stays as a process of its own
     checkpoint = clone.folder / "models/checkpoint.npz"
 
     def cut_off(way: str) -> str:

@@ -112,7 +112,7 @@ def test_outputs_are_linked_from_the_cache(clone: Clone) -> None:
 
 
 def test_a_plot_parameter_runs_only_the_plot(clone: Clone) -> None:
-    output = clone.run("dvc", "exp", "run", "-S", "plot.images=4")
+    output = clone.run("dvc", "exp", "run", "--temp", "-S", "plot.images=4")
     assert [line for line in output.splitlines() if line.startswith("Running stage")] == [
         "Running stage 'check':",
         "Running stage 'plot':",
