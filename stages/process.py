@@ -7,22 +7,24 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from typing import NoReturn
 
 from stages import PARENT, errors
 
 
-def run(main: Callable[[], None]) -> None:
-    """Runs a stage's `main`; ends as `errors.run` does."""
+def run(main: Callable[[], None]) -> NoReturn:
+    """Runs a stage's `main` and ends the process, with the exit status of `errors.run`."""
     if "DVC_STAGE" in os.environ:  # DVC sets it for what it starts
         threading.Thread(target=end_with_parent, daemon=True).start()
     folder = os.open(".", os.O_RDONLY)
     wait_for_others(folder)
-    errors.run(main)
-    # All is written. Arrow's threads, which may not have ended yet, have aborted Python as it
-    # was taking itself down (apache/arrow#34314), and a stage that had done its work failed.
+    status = errors.run(main)
+    # Python does not take itself down here: that has aborted stages that had done their work,
+    # where Arrow's threads had not ended yet (apache/arrow#34314), and after a Ctrl-C in training
+    # it waits for TensorFlow's threads, for seconds and once for ever.
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)
+    os._exit(status)
 
 
 def end_with_parent() -> None:

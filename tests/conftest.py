@@ -1,5 +1,6 @@
 """What several test modules share: a folder to run stages in, and a clone to run DVC in."""
 
+import contextlib
 import fcntl
 import functools
 import json
@@ -9,7 +10,7 @@ import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -163,30 +164,40 @@ def offline(home: Path) -> dict[str, str]:
     }
 
 
-def run_stage(
-    name: str,
-    env: dict[str, str] | None = None,
-    before: Callable[[], None] | None = None,
-) -> subprocess.CompletedProcess[str]:
-    """Runs `python -m stages.name` in the current folder, with the project's code.
-
-    `before` is called in the new process, to limit what it may have.
-    """
+def run_stage(name: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs `python -m stages.name` in the current folder, with the project's code."""
     return subprocess.run(
         [sys.executable, "-m", f"stages.{name}"],
         env=os.environ | {"PYTHONPATH": str(ROOT)} | (env or {}),
         capture_output=True,
         text=True,
-        preexec_fn=before,
     )
 
 
-def use_one_core() -> None:
-    """Keeps this process, and what it starts, to one core, where the system can do that."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:1])
+# What holds for this process holds for all that it starts. Popen's preexec_fn would do, too, but
+# Python warns of it where there are threads: the new process may hang before it has begun.
 
 
-def no_larger_file_than(size: int) -> Callable[[], None]:
-    """For `run_stage`: a disk on which no file can grow beyond this many bytes."""
-    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+@contextlib.contextmanager
+def one_core() -> Iterator[None]:
+    """Keeps what is started meanwhile to one core, where the system can do that."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+@contextlib.contextmanager
+def no_larger_file_than(size: int) -> Iterator[None]:
+    """A disk, for what is started meanwhile, on which no file can grow beyond this many bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

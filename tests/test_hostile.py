@@ -149,6 +149,8 @@ def test_a_full_disk_is_one_line_and_nothing_half_written(
         return {each: each.stat().st_ino for each in outputs}
 
     before = found()
-    message = refused(run_stage(stage, before=no_larger_file_than(room)))
+    with no_larger_file_than(room):
+        done = run_stage(stage)
+    message = refused(done)
     assert message.startswith(f"{stage}: {path} cannot be written: file too large; free some space")
     assert found() == before

@@ -6,17 +6,16 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-from tests.conftest import ROOT, SHORT, Clone, no_larger_file_than, use_one_core
+from tests.conftest import ROOT, SHORT, Clone, no_larger_file_than, one_core
 from tools import chaos
 
 Repro = subprocess.Popen[str]
 
 
-def start(clone: Clone, before: Callable[[], None] = use_one_core) -> Repro:
-    """Starts `dvc repro`, on one core, as the leader of a process group of its own."""
+def start(clone: Clone) -> Repro:
+    """Starts `dvc repro` as the leader of a process group of its own."""
     # Where these tests run in the background, Ctrl-C is ignored, and would be by what they start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(
@@ -27,7 +26,6 @@ def start(clone: Clone, before: Callable[[], None] = use_one_core) -> Repro:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        preexec_fn=before,
     )
 
 
@@ -52,7 +50,8 @@ def test_cut_off_again_and_again_it_ends_as_undisturbed(digits: Clone, tmp_path:
     checkpoint = clone.folder / "models/checkpoint.npz"
 
     def cut_off(way: str) -> str:
-        dvc = start(clone)
+        with one_core():
+            dvc = start(clone)
         printed = wait_for_epochs(dvc, 1)
         assert chaos.cut_off(dvc, way)
         rest, _ = dvc.communicate()  # returns when the stage, too, has closed its end of the pipe
@@ -61,7 +60,8 @@ def test_cut_off_again_and_again_it_ends_as_undisturbed(digits: Clone, tmp_path:
         return printed + rest
 
     clone.set_params(fetch={"source": "digits"}, train={**SHORT, "learning_rate": 0.002})
-    full = start(clone, before=no_larger_file_than(1_000_000))
+    with no_larger_file_than(1_000_000):
+        full = start(clone)
     assert "fetch: data/raw cannot be written: file too large" in full.communicate()[0]
     assert full.returncode != 0
     cut_off("stage killed")
@@ -69,7 +69,8 @@ def test_cut_off_again_and_again_it_ends_as_undisturbed(digits: Clone, tmp_path:
     assert "going on" not in cut_off("DVC killed")  # what was learnt at another rate is of no use
     assert re.search(r"going on after epoch \d+, where", cut_off("Ctrl-C"))
 
-    last = start(clone)
+    with one_core():
+        last = start(clone)
     assert re.search(r"going on after epoch \d+, where", wait_for_epochs(last, 1))
     beside = subprocess.run(["dvc", "repro"], cwd=clone.folder, env=clone.env, capture_output=True)
     assert beside.returncode != 0

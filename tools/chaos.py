@@ -91,4 +91,4 @@ def cut_off(dvc: subprocess.Popen[Any], way: str) -> bool:
 
 
 if __name__ == "__main__":
-    run(main)
+    sys.exit(run(main))

@@ -49,4 +49,4 @@ def scores() -> str:
 
 
 if __name__ == "__main__":
-    run(main)
+    sys.exit(run(main))

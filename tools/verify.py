@@ -102,4 +102,4 @@ def compare(committed: Result, here: Result) -> tuple[str, list[str]]:
 
 
 if __name__ == "__main__":
-    run(main)
+    sys.exit(run(main))
