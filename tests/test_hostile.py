@@ -85,11 +85,12 @@ def write_bomb(path: Path) -> None:
 
 
 LOAD_AND_TELL_PEAK = """
-import re, runpy
-try:
-    runpy.run_module("stages.load", run_name="__main__", alter_sys=True)
-finally:
-    print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
+import re, sys
+from stages import errors, load
+sys.argv = ["load"]
+status = errors.run(load.main)
+print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
+sys.exit(status)
 """
 
 
