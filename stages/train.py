@@ -70,30 +70,32 @@ def main() -> None:
     print(f"training on {device} with {train.backend}", flush=True)
     key = checkpoint.key(DATA, model_params, train, device)
     snapshot = checkpoint.load(key)
-    with Live("metrics/training", save_dvc_exp=False, dvcyaml=None) as live:
-        history = History(live, train.epochs, train.patience)
-        if snapshot is not None:
-            history.go_on(snapshot["losses"].tolist())
+    live = Live("metrics/training", save_dvc_exp=False, dvcyaml=None)
+    history = History(live, train.epochs, train.patience)
+    if snapshot is not None:
+        history.go_on(snapshot["losses"].tolist())
 
-        def after_epoch(snapshot: training.Snapshot) -> None:
-            checkpoint.save(key, snapshot)
-            history.add(*snapshot["losses"][-1].tolist())
+    def after_epoch(snapshot: training.Snapshot) -> None:
+        checkpoint.save(key, snapshot)
+        history.add(*snapshot["losses"][-1].tolist())
 
-        try:
-            training.fit(
-                model,
-                training.Batches(noisy, clean, train.batch_size, train.seed),
-                training.Batches(noisy_val, clean_val, train.batch_size),
-                train.epochs,
-                train.patience,
-                after_epoch,
-                snapshot,
-            )
-        except FloatingPointError as error:
-            raise StageError(
-                f"{error}: lower train.learning_rate (now {train.learning_rate})"
-            ) from error
-        live.summary = history.kept()
+    try:
+        training.fit(
+            model,
+            training.Batches(noisy, clean, train.batch_size, train.seed),
+            training.Batches(noisy_val, clean_val, train.batch_size),
+            train.epochs,
+            train.patience,
+            after_epoch,
+            snapshot,
+        )
+    except FloatingPointError as error:
+        raise StageError(
+            f"{error}: lower train.learning_rate (now {train.learning_rate})"
+        ) from error
+    live.summary = history.kept()
+    # Not by `with Live`: after a Ctrl-C that would wait for its threads, which may wait for ever.
+    live.end()
     trained = build()  # without the optimizer's state, which is twice the size of the weights
     trained.set_weights(model.get_weights())
     with files.replacing("models/autoencoder.keras") as path:
