@@ -1,4 +1,4 @@
-"""How a stage ends: well, or with one line on standard error and exit status 1."""
+"""How a stage or a tool ends: well, or with one line on standard error and exit status 1."""
 
 import sys
 import traceback

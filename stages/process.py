@@ -21,7 +21,7 @@ def run(main: Callable[[], None]) -> NoReturn:
     status = errors.run(main)
     # Python does not take itself down here: that has aborted stages that had done their work,
     # where Arrow's threads had not ended yet (apache/arrow#34314), and after a Ctrl-C in training
-    # it waits for TensorFlow's threads, for seconds and once for ever.
+    # it waits for seconds for TensorFlow's threads, which may be waiting for Python.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
