@@ -18,5 +18,6 @@ def dense(
         x = keras.layers.Dense(units, activation, name=f"encoder_{number}")(x)
     for number, units in enumerate(decoder, start=1):
         x = keras.layers.Dense(units, activation, name=f"decoder_{number}")(x)
-    denoised = keras.layers.Dense(pixels, "sigmoid", name="denoised")(x)
+    # In mixed precision, too, the pixels and the loss are float32: Keras's own advice.
+    denoised = keras.layers.Dense(pixels, "sigmoid", name="denoised", dtype="float32")(x)
     return keras.Model(noisy, denoised, name="autoencoder")

@@ -3,8 +3,8 @@
 import io
 import json
 import zipfile
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -14,16 +14,20 @@ Images = npt.NDArray[np.float32]
 Snapshot = dict[str, npt.NDArray[Any]]
 
 
+class Rows(Protocol):
+    """Images of shape (n, pixels): an array, or a file that is read a batch at a time."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, rows: npt.NDArray[np.intp], /) -> Images: ...
+
+
 class Batches(keras.utils.PyDataset):
     """Batches of (noisy, clean), in an order drawn from the seed and the epoch alone.
 
-    Both arrays have shape (n, pixels) and may be memory-mapped. Without a seed, the batches
-    come in the order of the rows. The last batch may be smaller.
+    Without a seed, the batches come in the order of the rows. The last batch may be smaller.
     """
 
-    def __init__(
-        self, noisy: Images, clean: Images, batch_size: int, seed: int | None = None
-    ) -> None:
+    def __init__(self, noisy: Rows, clean: Rows, batch_size: int, seed: int | None = None) -> None:
         super().__init__()
         self.noisy, self.clean, self.batch_size, self.seed = noisy, clean, batch_size, seed
         self.epoch = -1
@@ -42,6 +46,45 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[Images, Images]:
         rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         return self.noisy[rows], self.clean[rows]
+
+    def __iter__(self) -> Iterator[tuple[Images, Images]]:
+        """The batches of the next epoch."""
+        self.on_epoch_begin()
+        return (self[index] for index in range(self.num_batches))
+
+
+def feed(batches: Batches) -> Any:
+    """The batches as Keras's `fit` takes them.
+
+    For TensorFlow a tf.data.Dataset: the one that Keras makes of a PyDataset has tf.data tune
+    itself, for which some epochs wait a second or more (benchmarks/README.md).
+    """
+    if keras.backend.backend() != "tensorflow":
+        return batches
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.threading.private_threadpool_size = 1
+    spec = tf.TensorSpec((None, *batches[0][0].shape[1:]), tf.float32)
+    dataset = tf.data.Dataset.from_generator(lambda: batches, output_signature=(spec, spec))
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(batches.num_batches))
+    return dataset.prefetch(4).with_options(options)
+
+
+def compile_model(
+    model: keras.Model, optimizer: str, learning_rate: float, loss: str, steps_per_execution: int
+) -> None:
+    """Compiles a model through XLA: the same mathematics in less time, and bits that repeat."""
+    model.compile(
+        optimizer=keras.optimizers.get(
+            {"class_name": optimizer, "config": {"learning_rate": learning_rate}}
+        ),
+        loss=loss,
+        jit_compile=keras.backend.backend() == "tensorflow" or "auto",
+        # Keras takes nothing but 1 with PyTorch.
+        steps_per_execution=steps_per_execution if keras.backend.backend() != "torch" else 1,
+    )
 
 
 def fit(
@@ -69,8 +112,8 @@ def fit(
         done = epochs if snapshot["stopped"] else len(snapshot["losses"])
     train.epoch = done - 1
     model.fit(
-        train,
-        validation_data=validation,
+        feed(train),
+        validation_data=feed(validation),
         initial_epoch=done,
         epochs=epochs,
         callbacks=[Resumable(patience, after_epoch, snapshot)],

@@ -49,7 +49,8 @@ def keep_freed_memory() -> None:
     """Has glibc keep 100 MB of freed memory at hand.
 
     By default it gives each training step's buffers back to the system, which has to clear them
-    for the next step: a quarter of the time.
+    for the next step, and TensorFlow's generator datasets set it to do so sooner: of a training
+    step's time, up to a half (benchmarks/README.md).
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's own; nobody else has it
     if mallopt is not None:

@@ -4,8 +4,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv
 
 from stages import fashion_mnist, files, params
 from stages.fashion_mnist import Splits, UInt8
@@ -43,6 +41,9 @@ def digits() -> Splits:
 
 def write_csv(path: Path, images: UInt8, labels: UInt8) -> None:
     """Writes images (n, pixels) and labels (n,) in Kaggle's schema."""
+    import pyarrow as pa  # not at the top: `check` does not need it
+    import pyarrow.csv
+
     names = ["label", *(f"pixel{number}" for number in range(1, images.shape[1] + 1))]
     with open(path, "wb") as file:
         file.write(f"{','.join(names)}\n".encode())

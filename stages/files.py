@@ -98,12 +98,6 @@ def load_npy(path: str) -> npt.NDArray[Any]:
         return reader.rows(0, len(reader))
 
 
-def map_npy(path: str) -> npt.NDArray[Any]:
-    """The array, memory-mapped. Raises StageError as NpyReader does."""
-    with NpyReader(path) as reader:
-        return np.memmap(path, reader.dtype, "r", reader.start, reader.shape)
-
-
 class NpyReader:
     """Reads rows of an .npy file into memory of their own.
 
@@ -137,12 +131,16 @@ class NpyReader:
     def __len__(self) -> int:
         return int(self.shape[0])
 
-    def take(self, rows: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
+    def __getitem__(self, rows: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
         """The rows of these numbers, in this order."""
         taken = np.empty((len(rows), *self.shape[1:]), self.dtype)
         size = math.prod(self.shape[1:]) * self.dtype.itemsize
-        for row, target in zip(rows.tolist(), taken, strict=True):
-            os.preadv(self.file.fileno(), [target], self.start + row * size)
+        file, starts = self.file.fileno(), [self.start + row * size for row in rows.tolist()]
+        if hasattr(os, "posix_fadvise"):  # not on a Mac
+            for start in starts:  # the disk then reads them all at once, not one after the other
+                os.posix_fadvise(file, start, size, os.POSIX_FADV_WILLNEED)
+        for start, target in zip(starts, taken, strict=True):
+            os.preadv(file, [target], start)
         return taken
 
     def rows(self, start: int, stop: int) -> npt.NDArray[Any]:

@@ -1,14 +1,16 @@
 """The losses of each epoch: printed, and kept where DVC's tools follow them."""
 
 import time
+from typing import TYPE_CHECKING
 
-from dvclive import Live
+if TYPE_CHECKING:
+    from dvclive import Live
 
 
 class History:
     """What `train` tells people and DVC of its epochs; `patience` is that of params.yaml."""
 
-    def __init__(self, live: Live, epochs: int, patience: int | None) -> None:
+    def __init__(self, live: "Live", epochs: int, patience: int | None) -> None:
         self.live, self.epochs, self.patience = live, epochs, patience
         self.losses: list[tuple[float, float]] = []
         self.started, self.first = time.monotonic(), 0

@@ -8,7 +8,6 @@ from typing import Annotated, BinaryIO, cast
 
 from pydantic import Field
 
-from denoiser import image_csv
 from stages import files, params
 from stages.errors import StageError
 from stages.process import run
@@ -40,6 +39,8 @@ def convert(path: str, folder: Path, split: str, limit: int | None) -> int:
 
     Returns how many pixels an image has. Raises StageError, which names the file, for a bad one.
     """
+    from denoiser import image_csv  # pyarrow, which `check` does not need
+
     try:
         with open_csv(path) as file:
             blocks = image_csv.read(file)

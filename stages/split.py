@@ -54,7 +54,7 @@ def take(source: str, rows: npt.NDArray[np.intp] | None, folder: Path, name: str
         files.NpyWriter(folder / f"x_{name}.npy", np.float32, images.shape[1:]) as x,
     ):
         for start in range(0, len(rows), BLOCK):
-            x.append(images.take(rows[start : start + BLOCK]) / np.float32(255))
+            x.append(images[rows[start : start + BLOCK]] / np.float32(255))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from dvclive import Live
 from pydantic import Field
 
 from stages import backend, checkpoint, files, params
@@ -36,12 +35,14 @@ class Train(backend.Backend, extra="forbid"):
     learning_rate: Annotated[float, Field(gt=0)]
     loss: Literal["binary_crossentropy", "mse", "mae"]
     patience: Annotated[int, Field(ge=1)] | None
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
+    steps_per_execution: Annotated[int, Field(ge=1)]
     seed: params.Seed
 
 
 def main() -> None:
     model_params, train = params.read("model", Model), params.read("train", Train)
-    noisy, clean, noisy_val, clean_val = (files.map_npy(path) for path in DATA)
+    noisy, clean, noisy_val, clean_val = (files.NpyReader(path) for path in DATA)
     if train.batch_size > len(noisy):
         raise StageError(
             f"params.yaml: train.batch_size is {train.batch_size}, "
@@ -49,6 +50,7 @@ def main() -> None:
         )
     device = backend.start(train)
     import keras
+    from dvclive import Live
 
     from denoiser import models, training
 
@@ -57,14 +59,10 @@ def main() -> None:
         return models.dense(noisy.shape[1], *sizes, model_params.activation)
 
     keras.utils.set_random_seed(train.seed)
+    keras.config.set_dtype_policy(train.precision)
     model = build()
-    optimizer = {"class_name": train.optimizer, "config": {"learning_rate": train.learning_rate}}
-    model.compile(
-        optimizer=keras.optimizers.get(optimizer),
-        loss=train.loss,
-        # The guide's mathematics in half the time, and weights that repeat to the bit.
-        jit_compile=train.backend == "tensorflow" or "auto",
-        steps_per_execution=25 if train.backend == "tensorflow" else 1,
+    training.compile_model(
+        model, train.optimizer, train.learning_rate, train.loss, train.steps_per_execution
     )
     model.summary()
     print(f"training on {device} with {train.backend}", flush=True)

@@ -45,7 +45,7 @@ def test_npy_is_numpys_own(workspace: Path, rows: int) -> None:
     with files.NpyReader("y.npy") as reader:
         blocks = list(reader.blocks(4))
         order = np.random.default_rng(0).permutation(rows)
-        np.testing.assert_array_equal(reader.take(order), array[order])
+        np.testing.assert_array_equal(reader[order], array[order])
     np.testing.assert_array_equal(np.concatenate([array[:0], *blocks]), array)
 
 
@@ -63,6 +63,6 @@ def test_npy_cut_short_is_refused(workspace: Path, size: int) -> None:
     np.save("x.npy", np.zeros((10, 4)))
     path = Path("x.npy")
     path.write_bytes(path.read_bytes()[:size])
-    for read in (files.NpyReader, files.load_npy, files.map_npy):
+    for read in (files.NpyReader, files.load_npy):
         with pytest.raises(StageError, match=r"^x\.npy is not an array this pipeline wrote"):
             read("x.npy")

@@ -58,7 +58,8 @@ def test_keras_sees_each_epoch_in_its_own_order() -> None:
 
     model = keras.Sequential([Recorder(), keras.layers.Dense(1)])
     model.compile(loss="mse", run_eagerly=True)
-    model.fit(training.Batches(NOISY, CLEAN, 4, seed=3), epochs=2, shuffle=False, verbose=0)
+    batches = training.feed(training.Batches(NOISY, CLEAN, 4, seed=3))
+    model.fit(batches, epochs=2, shuffle=False, verbose=0)
     expected = training.Batches(NOISY, CLEAN, 4, seed=3)
     orders = [np.concatenate(epoch(expected)) - 100 for _ in range(2)]
     assert seen[-20:] == np.concatenate(orders).tolist()
@@ -71,33 +72,42 @@ def fit(
     patience: int | None,
     after_epoch: Callable[[training.Snapshot], None],
     snapshot: training.Snapshot | None = None,
+    precision: str = "float32",
+    steps_per_execution: int = 2,
 ) -> tuple[float, list[np.ndarray]]:
     """A real fit of a small network; its validation loss in the end, and its weights."""
     rng = np.random.default_rng(0)
     clean = (rng.random((30, 1)) * rng.random(6)).astype(np.float32)
     noisy = clean + rng.normal(0, 0.05, clean.shape).astype(np.float32)
     keras.utils.set_random_seed(1)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
     model = models.dense(6, [8, 3], [], "relu")
-    model.compile("adam", "mse")
-    model.optimizer.learning_rate = 0.1  # so high that the val_loss goes up and down
+    keras.config.set_dtype_policy(before)
+    rate = 0.1  # so high that the val_loss goes up and down
+    training.compile_model(model, "adam", rate, "mse", steps_per_execution)
     batches = training.Batches(noisy[:20], clean[:20], 8, seed=1)
     validation = training.Batches(noisy[20:], clean[20:], 10)
     training.fit(model, batches, validation, EPOCHS, patience, after_epoch, snapshot)
     return model.evaluate(validation, verbose=0), model.get_weights()
 
 
-Whole = tuple[int | None, list[training.Snapshot], float, list[np.ndarray]]
+Settings = tuple[int | None, str]
+Whole = tuple[Settings, list[training.Snapshot], float, list[np.ndarray]]
 
 
-@pytest.fixture(scope="module", params=[None, 2])
+@pytest.fixture(
+    scope="module", params=[(None, "float32"), (2, "float32"), (2, "mixed_float16")], ids=str
+)
 def whole(request: pytest.FixtureRequest) -> Whole:
-    """A fit that nothing cut off: its patience, its snapshots, and what `fit` returns."""
+    """A fit that nothing cut off: patience and precision, its snapshots, what `fit` returns."""
+    patience, precision = request.param
     snapshots: list[training.Snapshot] = []
-    return request.param, snapshots, *fit(request.param, snapshots.append)
+    return request.param, snapshots, *fit(patience, snapshots.append, precision=precision)
 
 
 def test_patience_keeps_the_best_weights_and_none_the_last(whole: Whole) -> None:
-    patience, snapshots, val_loss, _ = whole
+    (patience, _), snapshots, val_loss, _ = whole
     val_losses = snapshots[-1]["losses"][:, 1]
     assert len(snapshots) == len(val_losses)
     if patience is None:
@@ -110,15 +120,30 @@ def test_patience_keeps_the_best_weights_and_none_the_last(whole: Whole) -> None
 
 @pytest.mark.parametrize("left", [0, 1, 10])
 def test_a_fit_that_was_cut_off_ends_as_one_that_was_not(whole: Whole, left: int) -> None:
-    patience, snapshots, val_loss, weights = whole
+    (patience, precision), snapshots, val_loss, weights = whole
     later: list[training.Snapshot] = []
-    result = fit(patience, later.append, snapshots[len(snapshots) - left - 1])
+    result = fit(patience, later.append, snapshots[len(snapshots) - left - 1], precision)
     assert len(later) == left
     assert result[0] == val_loss
     for one, other in zip(weights, result[1], strict=True):
         np.testing.assert_array_equal(one, other)
     for expected, snapshot in zip(snapshots[len(snapshots) - left :], later, strict=True):
         np.testing.assert_equal(snapshot, expected)
+
+
+def test_weights_do_not_depend_on_how_many_steps_run_at_once() -> None:
+    (_, one), (_, ten) = (fit(None, lambda _: None, steps_per_execution=n) for n in (1, 10))
+    for weight, other in zip(one, ten, strict=True):
+        np.testing.assert_array_equal(weight, other)
+
+
+def test_mixed_precision_computes_in_half_and_keeps_weights_and_pixels_whole() -> None:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    model = models.dense(4, [3, 2], [3], "relu")
+    keras.config.set_dtype_policy(before)
+    assert {weight.dtype for weight in model.weights} == {"float32"}
+    assert [layer.output.dtype for layer in model.layers[1:]] == ["bfloat16"] * 3 + ["float32"]
 
 
 def test_dense_is_the_guides_network() -> None:
