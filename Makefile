@@ -4,7 +4,7 @@ PYTHON ?= python3
 UV := uv==0.13.9
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup repro guide verify reference chaos test format lock
+.PHONY: help setup repro guide verify reference chaos bench test format lock
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -31,6 +31,9 @@ reference: .venv/pipeline  ## make the small result of `make verify QUICK=1` ane
 
 chaos: .venv/pipeline  ## cut runs off at random moments, KILLS=20 times, and compare
 	@.venv/bin/python -m tools.chaos $(or $(KILLS),20)
+
+bench: .venv/tests  ## measure against the guide's code, an hour and a half; ONLY=training: that alone
+	@.venv/bin/python -m benchmarks $(ONLY)
 
 test: .venv/tests  ## lint, check the types, run every test
 	.venv/bin/ruff check

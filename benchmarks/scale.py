@@ -1,0 +1,56 @@
+"""Ten times the rows: the time and the memory of each stage."""
+
+import functools
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.measure import CSVS, Row, Run, alternately, clone, ratio, run
+from stages import fetch, files
+
+STAGES = ("load", "split", "noise", "predict", "evaluate")
+TIMES = 10
+
+
+def rows() -> list[Row]:
+    peaks: dict[str, list[float]] = {}
+
+    def work(stage: str, folder: Path, size: str) -> float:
+        done: Run = run("python", "-m", f"stages.{stage}", folder=folder)
+        peaks.setdefault(f"{stage} {size}", []).append(done.peak)
+        return done.seconds
+
+    with clone("predict", train={"epochs": 1}) as small, clone() as large:
+        (large / "models").mkdir(exist_ok=True)
+        shutil.copy(small / "models/autoencoder.keras", large / "models")
+        for csv in CSVS:
+            name = Path(csv).stem
+            images, labels = (
+                files.load_npy(f"{small}/data/images/{name}_{kind}.npy")
+                for kind in ("images", "labels")
+            )
+            shifted = [np.roll(images, shift, axis=1) for shift in range(TIMES)]
+            (large / csv).parent.mkdir(exist_ok=True, parents=True)
+            fetch.write_csv(large / csv, np.concatenate(shifted), np.tile(labels, TIMES))
+        contenders = {
+            f"{stage} {size}": functools.partial(work, stage, folder, size)
+            for stage in STAGES
+            for size, folder in (("small", small), ("large", large))
+        }
+        took = alternately(contenders)
+    result = []
+    for stage in STAGES:
+        small_one, large_one = f"{stage} small", f"{stage} large"
+        grown = ratio(took[large_one], took[small_one])
+        result += [
+            Row(
+                f"`{stage}`, 600,000 rows and not 60,000",
+                "s",
+                took[large_one],
+                limit=took[small_one],
+                note=f"{grown:.1f} times the time of 60,000 (limit)",
+            ),
+            Row("peak memory of the same", "MB", peaks[large_one], limit=peaks[small_one]),
+        ]
+    return result

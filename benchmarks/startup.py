@@ -1,0 +1,71 @@
+"""How long each stage takes to start, next to the heaviest library that it needs."""
+
+import functools
+
+from benchmarks.measure import Row, alternately, clone, run
+from tools.params_file import set_params
+
+KERAS = "os; os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'; import keras"
+STAGES = {  # what it imports once it has read its parameters; of that, the heaviest
+    "check": ("pydantic", "pydantic"),
+    "fetch": ("pyarrow.csv", "pyarrow.csv"),
+    "load": ("denoiser.image_csv", "pyarrow.csv"),
+    "split": ("sklearn.model_selection", "sklearn.model_selection"),
+    "noise": ("denoiser.noise", "numpy"),
+    "train": (f"{KERAS}, dvclive, denoiser.models, denoiser.training", KERAS),
+    "predict": (KERAS, KERAS),
+    "evaluate": ("denoiser.scores", "pandas"),
+    "plot": ("pandas, denoiser.pictures", "matplotlib.pyplot"),
+}
+
+
+def rows() -> list[Row]:
+    result = []
+    with clone("plot", train={"epochs": 1}) as folder:
+
+        def start(modules: str) -> float:
+            return run("python", "-c", f"import {modules}", folder=folder).seconds
+
+        for stage, (needs, heaviest) in STAGES.items():
+            took = alternately(
+                {
+                    stage: functools.partial(start, f"stages.{stage}, {needs}"),
+                    "library": functools.partial(start, heaviest),
+                }
+            )
+            library = "keras" if heaviest == KERAS else heaviest
+            result.append(
+                Row(f"start of `{stage}`", "s", took[stage], limit=took["library"], note=library)
+            )
+
+        images = iter(range(1, 100))
+
+        def repro_plot() -> float:
+            set_params(folder, plot={"images": next(images)})
+            return run("dvc", "repro", folder=folder).seconds
+
+        took = alternately(
+            {
+                "dvc": lambda: run("dvc", "--version", folder=folder).seconds,
+                "check": lambda: run("python", "-m", "stages.check", folder=folder).seconds,
+                "plot": lambda: run("python", "-m", "stages.plot", folder=folder).seconds,
+                "repro_plot": repro_plot,
+                "repro": lambda: run("dvc", "repro", folder=folder).seconds,
+            }
+        )
+    return [
+        *result,
+        Row(
+            "`dvc repro`, nothing to do",
+            "s",
+            took["repro"],
+            limit=took["dvc"],
+            note="limit: `dvc --version`",
+        ),
+        Row(
+            "`dvc repro`, another `plot.images`",
+            "s",
+            took["repro_plot"],
+            peers={"`check` alone": took["check"], "`plot` alone": took["plot"]},
+        ),
+    ]
