@@ -1,9 +1,9 @@
-"""One trainer in a process of its own: `python -m benchmarks.trainers KIND`, an epoch a line.
+"""One trainer in a process of its own: `python -m benchmarks.trainers KIND`, a turn a line.
 
 It reads a clone's noisy and clean training images from the current folder. Once it is warm (two
-epochs) it says so; then it trains one epoch for each line of standard input and prints how many
-milliseconds a step of 128 images took. So several of them can take turns, epoch by epoch, and see
-the same machine.
+epochs) it says so; then it trains three epochs for each line of standard input and prints how many
+milliseconds a step of 128 images took in the last two. So several of them can take turns, and see
+the same machine; the first epoch after a rest is not the same as those in a row.
 """
 
 import itertools
@@ -17,6 +17,7 @@ import numpy as np
 
 BATCH = 128
 STEPS = 375  # an epoch: 48,000 images
+WARM, COUNTED = 2, 2  # epochs
 UNITS = (784, 512, 512, 256, 256, 64, 512, 784)
 NOISY, CLEAN = "data/noisy/x_train.npy", "data/split/x_train.npy"
 
@@ -140,12 +141,14 @@ def matrices() -> None:
 
 def serve(epoch: Callable[[], None]) -> None:
     """Takes the turns with this function."""
-    for _ in range(2):
+    for _ in range(WARM):
         epoch()
     print("ready", file=ANSWERS, flush=True)
     for _ in sys.stdin:
-        started = time.perf_counter()
         epoch()
+        started = time.perf_counter()
+        for _ in range(COUNTED):
+            epoch()
         answer(started)
 
 
@@ -155,21 +158,23 @@ def serve_fit(model: Any, *data: Any, **settings: Any) -> None:
 
     class Turns(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - Keras's
-            if epoch == 2:
+            if epoch == WARM:
                 print("ready", file=ANSWERS, flush=True)
-            if epoch >= 2 and not sys.stdin.readline():
+            place = (epoch - WARM) % (1 + COUNTED)
+            if epoch >= WARM and place == 0 and not sys.stdin.readline():
                 os._exit(0)
-            self.started = time.perf_counter()
+            if place == 1:
+                self.started = time.perf_counter()
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - Keras's
-            if epoch >= 2:
+            if epoch >= WARM and (epoch - WARM) % (1 + COUNTED) == COUNTED:
                 answer(self.started)
 
     model.fit(*data, epochs=10**6, verbose=0, callbacks=[Turns()], **settings)
 
 
 def answer(started: float) -> None:
-    print((time.perf_counter() - started) / STEPS * 1e3, file=ANSWERS, flush=True)
+    print((time.perf_counter() - started) / COUNTED / STEPS * 1e3, file=ANSWERS, flush=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from benchmarks.measure import Row, alternately, clone, environment, ratio, word
 def trainer(
     kind: str, folder: Path, within: Sequence[str] = (), **env: str
 ) -> Iterator[Callable[[], float]]:
-    """A trainer, ready; each call has it train an epoch and returns the milliseconds a step."""
+    """A trainer, ready; each call is a turn and returns the milliseconds a step."""
     process = subprocess.Popen(
         words(*within, "python", "-m", "benchmarks.trainers", kind),
         cwd=folder,
