@@ -33,7 +33,7 @@ def guide() -> None:
 def here() -> None:
     """What the stage `train` does, on the first 375 batches of each epoch."""
     from denoiser import models, training
-    from stages import backend, files, params
+    from stages import backend, files, params, process
 
     class FirstBatches(training.Batches):
         @property
@@ -44,6 +44,7 @@ def here() -> None:
 
     train = params.read("train", Train)
     sizes = params.read("model", Model)
+    process.keep_freed_memory()
     backend.start(train)
     model = models.dense(UNITS[0], sizes.encoder, sizes.decoder, sizes.activation)
     training.compile_model(

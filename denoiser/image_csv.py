@@ -9,15 +9,13 @@ from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.csv
 
 UInt8 = npt.NDArray[np.uint8]
 
 MAX_PIXELS = 256 * 256
 MAX_CELL = 8  # bytes in a row for each cell: room for `"255",` and leading zeros
 MAX_HEADER = 24 * (MAX_PIXELS + 1)  # bytes: room for `"pixel65535",` and then some
-BLOCK = 8 << 20  # bytes parsed at a time
+BLOCK = 256 << 10  # bytes parsed at a time: few enough to stay in a processor's cache
 
 
 def read(file: BinaryIO) -> Iterator[tuple[UInt8, UInt8]]:
@@ -30,13 +28,17 @@ def read(file: BinaryIO) -> Iterator[tuple[UInt8, UInt8]]:
     """
     names, line = read_header(file)
     columns = ["label", *pixel_columns(names)]
+    places = {name: place for place, name in enumerate(names)}
+    order = [places[column] for column in columns]
     row = 1
     for block in line_blocks(file, MAX_CELL * len(names)):
         if block.strip():
             try:
-                table = parse(block, names, columns)
+                table = parse(block, len(names))
             except ValueError as error:
                 raise ValueError(explain(block, names, row, line) or str(error)) from None
+            if columns != names:
+                table = table[:, order]
             yield table[:, 0], table[:, 1:]
             row += len(table)
         line += block.count(b"\n")
@@ -105,26 +107,42 @@ def line_blocks(file: BinaryIO, max_line: int) -> Iterator[bytes]:
         yield rest
 
 
-def parse(block: bytes, names: list[str], columns: list[str]) -> UInt8:
-    """The rows of these columns, shape (n, columns). Raises ValueError for cells as `read` does."""
-    # Arrow checks the range, but takes " 1", "0x1" and a quote amid a cell, too.
+def parse(block: bytes, columns: int) -> UInt8:
+    """The cells of whole lines, shape (n, columns). Raises ValueError for cells as `read` does.
+
+    It looks at all bytes at once, which takes a third of the time of Arrow's and pandas' readers:
+    they hand over each column by itself, and there are hundreds (benchmarks/README.md).
+    """
     if b'"' in block:
         block = re.sub(rb'(^|,)"(\d*)"(?=,|\r?$)', rb"\1\2", block, flags=re.MULTILINE)
     if block.translate(None, b"0123456789,\r\n"):
         raise ValueError("there is more in it than digits and commas")
-    table = pa.csv.read_csv(
-        pa.BufferReader(block),
-        pa.csv.ReadOptions(column_names=names, block_size=max(1 << 20, MAX_CELL * len(names))),
-        convert_options=pa.csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.uint8()), include_columns=columns, null_values=[]
-        ),
-    )
-    return np.concatenate(
-        [
-            np.stack([column.to_numpy() for column in batch.columns], axis=1)
-            for batch in table.to_batches()
-        ]
-    )
+    # The block from its fourth byte on, with what comes before and after each byte.
+    text = np.frombuffer(b"\n\n\n" + block + b"\n", np.uint8)
+    digit = text >= ord("0")
+    third, second, first, after = digit[:-4], digit[1:-3], digit[2:-2], digit[4:]
+    here = digit[3:-1]
+    if (third & second & first & here).any():
+        fewer = re.sub(rb"(?<!\d)0+(?=\d)", b"", block)  # leading zeros
+        if len(fewer) == len(block):
+            raise ValueError("there is a number of more than three digits in it")
+        return parse(fewer, columns)
+    comma = text[3:] == ord(",")
+    if (comma[:-1] & ~(first & after)).any():
+        raise ValueError("there is an empty cell in it")
+    value = text & 15  # of a digit
+    value *= digit
+    number = np.multiply(value[1:-3] * first, 100, dtype=np.uint16)
+    number += value[2:-2] * np.uint8(10)
+    number += value[3:-1]
+    ends = np.flatnonzero(here & ~after)
+    cells: npt.NDArray[np.uint16] = number[ends]
+    if cells.max() > 255:
+        raise ValueError("there is a number above 255 in it")
+    last = ~comma[1:][ends]  # whether a cell is the last of its line
+    if last.sum() * columns != len(cells) or not last[columns - 1 :: columns].all():
+        raise ValueError("there are lines with more cells or with fewer")
+    return cells.astype(np.uint8).reshape(-1, columns)
 
 
 def explain(block: bytes, names: list[str], row: int, line: int) -> str | None:

@@ -1,6 +1,5 @@
 """Starts Keras with the backend and on the device of params.yaml, for train and predict."""
 
-import ctypes
 import importlib.util
 import os
 from typing import Literal
@@ -23,7 +22,6 @@ def start(section: Backend) -> str:
             f"train.backend is '{section.backend}', which is not installed: "
             f"install it with pip, or set train.backend to 'tensorflow'"
         )
-    keep_freed_memory()
     os.environ["KERAS_BACKEND"] = section.backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # Take the GPU's memory as it is needed, not all of it at once.
@@ -43,19 +41,6 @@ def start(section: Backend) -> str:
             "see the README on GPUs, or set train.device to 'auto'"
         )
     return gpu or "CPU"
-
-
-def keep_freed_memory() -> None:
-    """Has glibc keep 100 MB of freed memory at hand.
-
-    By default it gives each training step's buffers back to the system, which has to clear them
-    for the next step, and TensorFlow's generator datasets set it to do so sooner: of a training
-    step's time, up to a half (benchmarks/README.md).
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's own; nobody else has it
-    if mallopt is not None:
-        m_top_pad = -2
-        mallopt(m_top_pad, 100 << 20)
 
 
 def find_gpu(backend: str) -> str | None:

@@ -1,5 +1,6 @@
 """How a stage runs: alone in its folder, and no longer than the DVC that started it."""
 
+import ctypes
 import fcntl
 import os
 import signal
@@ -18,6 +19,7 @@ def run(main: Callable[[], None]) -> NoReturn:
         threading.Thread(target=end_with_parent, daemon=True).start()
     folder = os.open(".", os.O_RDONLY)
     wait_for_others(folder)
+    keep_freed_memory()
     status = errors.run(main)
     # Python does not take itself down here: that has aborted stages that had done their work,
     # where Arrow's threads had not ended yet (apache/arrow#34314), and after a Ctrl-C in training
@@ -47,3 +49,17 @@ def wait_for_others(folder: int) -> None:
         fcntl.flock(folder, fcntl.LOCK_EX)
     except OSError:
         pass  # some network file systems lock no folders
+
+
+def keep_freed_memory() -> None:
+    """Has glibc keep up to 100 MB of freed memory at hand, large arrays' too.
+
+    By default it gives it back to the system, which has to clear it for the next block of rows or
+    the next training step (where TensorFlow's generator datasets have it do so even sooner):
+    parsing a CSV and training take up to twice the time (benchmarks/README.md).
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's own; nobody else has it
+    if mallopt is not None:
+        m_top_pad, m_mmap_threshold = -2, -3
+        mallopt(m_top_pad, 100 << 20)
+        mallopt(m_mmap_threshold, 32 << 20)  # the most that it takes
