@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import json
 import math
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -198,6 +199,31 @@ def test_train_gives_the_same_bytes_on_one_core_as_on_all(
     assert results[0] == results[1]
     epochs = json.loads(Path("metrics/training/metrics.json").read_text())["epochs"]
     assert 2 <= epochs < 20
+
+
+def test_another_backend_in_mixed_precision(noisy: Path, set_params: SetParams) -> None:
+    set_params(
+        model={"encoder": [30, 20], "decoder": []},
+        train={
+            "backend": "jax",
+            "precision": "mixed_bfloat16",
+            "epochs": 5,
+            "batch_size": 7,
+            "steps_per_execution": 4,  # of six batches, the last of them smaller
+        },
+    )
+    for stage in ("train", "predict"):
+        done = run_stage(stage)
+        assert done.returncode == 0, done.stderr
+        assert "CPU" in done.stdout
+    losses = pd.read_csv("metrics/training/plots/metrics/loss.tsv", sep="\t")["loss"]
+    assert losses.iloc[-1] < losses.iloc[0]
+    with zipfile.ZipFile("models/autoencoder.keras") as archive:
+        config = archive.read("config.json").decode()
+    assert config.count('"mixed_bfloat16"') == 2
+    denoised = np.load("data/denoised/x_val.npy")
+    assert denoised.dtype == np.float32
+    assert 0 <= denoised.min() < denoised.max() <= 1
 
 
 def test_train_stops_at_a_loss_that_is_not_finite(noisy: Path, set_params: SetParams) -> None:
