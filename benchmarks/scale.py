@@ -1,13 +1,16 @@
-"""Ten times the rows: the time and the memory of each stage."""
+"""Ten times the rows: the time and the memory of each stage.
+
+`python -m benchmarks.scale SMALL` writes the CSVs into the current folder: ten times the images of
+the clone SMALL, shifted a pixel further each time. It is a process of its own, as the kernel counts
+what the process that starts another holds as held by that one.
+"""
 
 import functools
 import shutil
+import sys
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.measure import CSVS, Row, Run, alternately, clone, ratio, run
-from stages import fetch, files
 
 STAGES = ("load", "split", "noise", "predict", "evaluate")
 TIMES = 10
@@ -24,15 +27,7 @@ def rows() -> list[Row]:
     with clone("predict", train={"epochs": 1}) as small, clone() as large:
         (large / "models").mkdir(exist_ok=True)
         shutil.copy(small / "models/autoencoder.keras", large / "models")
-        for csv in CSVS:
-            name = Path(csv).stem
-            images, labels = (
-                files.load_npy(f"{small}/data/images/{name}_{kind}.npy")
-                for kind in ("images", "labels")
-            )
-            shifted = [np.roll(images, shift, axis=1) for shift in range(TIMES)]
-            (large / csv).parent.mkdir(exist_ok=True, parents=True)
-            fetch.write_csv(large / csv, np.concatenate(shifted), np.tile(labels, TIMES))
+        run("python", "-m", "benchmarks.scale", str(small), folder=large)
         contenders = {
             f"{stage} {size}": functools.partial(work, stage, folder, size)
             for stage in STAGES
@@ -54,3 +49,23 @@ def rows() -> list[Row]:
             Row("peak memory of the same", "MB", peaks[large_one], limit=peaks[small_one]),
         ]
     return result
+
+
+def write_csvs(small: str) -> None:
+    import numpy as np
+
+    from stages import fetch, files
+
+    for csv in CSVS:
+        name = Path(csv).stem
+        images, labels = (
+            files.load_npy(f"{small}/data/images/{name}_{kind}.npy")
+            for kind in ("images", "labels")
+        )
+        shifted = [np.roll(images, shift, axis=1) for shift in range(TIMES)]
+        Path(csv).parent.mkdir(exist_ok=True, parents=True)
+        fetch.write_csv(Path(csv), np.concatenate(shifted), np.tile(labels, TIMES))
+
+
+if __name__ == "__main__":
+    write_csvs(sys.argv[1])
