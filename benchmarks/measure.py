@@ -105,7 +105,9 @@ def cell(values: Values) -> str:
     if not values:
         return ""
     spread = min(values), statistics.median(values), max(values)
-    low, middle, high = (f"{value:#.3g}".rstrip(".") for value in spread)
+    low, middle, high = (
+        f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f}" for value in spread
+    )
     return f"{middle} ({low}–{high})" if len(values) > 1 else middle
 
 
