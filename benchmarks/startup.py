@@ -5,17 +5,19 @@ import functools
 from benchmarks.measure import Row, alternately, clone, run
 from tools.params_file import set_params
 
-KERAS = "os; os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'; import keras"
+KERAS = "import os; os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'; import keras"
+SKLEARN = "from sklearn.model_selection import train_test_split"
+SKIMAGE = "from skimage.metrics import structural_similarity"
 STAGES = {  # what it imports once it has read its parameters; of that, the heaviest
-    "check": ("pydantic", "pydantic"),
-    "fetch": ("pyarrow.csv", "pyarrow.csv"),
-    "load": ("denoiser.image_csv", "pyarrow.csv"),
-    "split": ("sklearn.model_selection", "sklearn.model_selection"),
-    "noise": ("denoiser.noise", "numpy"),
+    "check": ("", "import pydantic"),
+    "fetch": ("import pyarrow.csv", "import pyarrow.csv"),
+    "load": ("import denoiser.image_csv", "import numpy"),
+    "split": (SKLEARN, SKLEARN),
+    "noise": ("import denoiser.noise", "import numpy"),
     "train": (f"{KERAS}, dvclive, denoiser.models, denoiser.training", KERAS),
     "predict": (KERAS, KERAS),
-    "evaluate": ("denoiser.scores", "pandas"),
-    "plot": ("pandas, denoiser.pictures", "matplotlib.pyplot"),
+    "evaluate": (f"import denoiser.scores; {SKIMAGE}", SKIMAGE),
+    "plot": ("import pandas, denoiser.pictures", "import matplotlib.pyplot"),
 }
 
 
@@ -23,17 +25,17 @@ def rows() -> list[Row]:
     result = []
     with clone("plot", train={"epochs": 1}) as folder:
 
-        def start(modules: str) -> float:
-            return run("python", "-c", f"import {modules}", folder=folder).seconds
+        def start(code: str) -> float:
+            return run("python", "-c", code, folder=folder).seconds
 
         for stage, (needs, heaviest) in STAGES.items():
             took = alternately(
                 {
-                    stage: functools.partial(start, f"stages.{stage}, {needs}"),
+                    stage: functools.partial(start, f"import stages.{stage}; {needs}"),
                     "library": functools.partial(start, heaviest),
                 }
             )
-            library = "keras" if heaviest == KERAS else heaviest
+            library = heaviest.split("import ")[-1]
             result.append(
                 Row(f"start of `{stage}`", "s", took[stage], limit=took["library"], note=library)
             )
