@@ -47,9 +47,9 @@ def test_a_file_that_is_not_the_official_one_is_an_error(
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """A clone in which the pipeline has run on Fashion-MNIST, for two epochs."""
+    """A clone in which the pipeline has run on Fashion-MNIST, for one epoch."""
     clone = Clone.of_workspace(tmp_path_factory.mktemp("clone"))
-    clone.set_params(fetch={"source": "fashion-mnist"}, train={"epochs": 2})
+    clone.set_params(fetch={"source": "fashion-mnist"}, train={"epochs": 1})
     try:
         clone.run("dvc", "repro")
     except AssertionError as error:
