@@ -5,7 +5,7 @@ from pathlib import Path
 from benchmarks.measure import CSVS, Row, Run, alternately, clone, ratio, run
 
 STAGES = {"load": "denoiser.image_csv", "split": "sklearn.model_selection", "noise": "numpy"}
-PREPARE = f"from benchmarks.guide import prepare; prepare{CSVS}"
+PREPARE = f"from benchmarks.guide_script import prepare; prepare{CSVS}"
 
 
 def rows() -> list[Row]:
@@ -19,7 +19,7 @@ def rows() -> list[Row]:
         took = alternately(
             {
                 "guide": lambda: kept("guide", python(folder, PREPARE)),
-                "guide's imports": lambda: python(folder, "import benchmarks.guide").seconds,
+                "guide's imports": lambda: python(folder, "import benchmarks.guide_script").seconds,
                 "here": lambda: sum(
                     kept(name, run("python", "-m", f"stages.{name}", folder=folder))
                     for name in STAGES

@@ -24,7 +24,7 @@ NOISY, CLEAN = "data/noisy/x_train.npy", "data/split/x_train.npy"
 
 def guide() -> None:
     """The guide's own code: float64 arrays in memory."""
-    from benchmarks.guide import network
+    from benchmarks.guide_script import network
 
     noisy, clean = np.load(NOISY).astype("float"), np.load(CLEAN).astype("float")
     serve_fit(network(), noisy, clean, batch_size=BATCH, shuffle=True)

@@ -15,13 +15,12 @@ GUIDE: dict[str, dict[str, Any]] = {
 
 def rows() -> list[Row]:
     train, test = CSVS
+    script = ("python", "-m", "benchmarks.guide_script", test, train)
     with clone("fetch") as csvs, clone(**GUIDE) as folder:
         shutil.copytree(csvs / "data/raw", folder / "csv")
         took = alternately(
             {
-                "guide": lambda: (
-                    run(*("python", "-m", "benchmarks.guide", test, train), folder=csvs).seconds
-                ),
+                "guide": lambda: run(*script, folder=csvs).seconds,
                 "here": lambda: run("dvc", "repro", "--force", folder=folder).seconds,
             }
         )

@@ -1,9 +1,11 @@
-"""README.md: every score in it is the one in the committed file."""
+"""README.md, and that of benchmarks: every number in them is the one in the committed file."""
 
 import json
 import subprocess
 from typing import Any
 
+from benchmarks import measure
+from benchmarks.__main__ import MODULES
 from tests.conftest import ROOT
 
 
@@ -37,3 +39,14 @@ def test_results_are_the_committed_ones() -> None:
     assert row("noisy", noisy, None) in readme
     assert row("*default*", denoised, read("metrics/training/metrics.json")) in readme
     assert row("*guide*", literal, read("benchmarks/guide/training.json")) in readme
+
+
+def test_the_table_of_benchmarks_is_of_the_committed_values() -> None:
+    rows = [
+        measure.Row(**row)
+        for name in MODULES
+        if (ROOT / f"benchmarks/results/{name}.json").exists()
+        for row in json.loads(committed(f"benchmarks/results/{name}.json"))
+    ]
+    assert len(rows) > 10
+    assert measure.table(rows) in committed("benchmarks/README.md")

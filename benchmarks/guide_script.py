@@ -1,8 +1,8 @@
 """The guide's code as one script: its Colab cells in their order, `plot` and the fit included.
 
-`python -m benchmarks.guide train.csv test.csv` runs it whole; the guide takes Kaggle's test CSV
-for its train.csv. What differs: no Google Drive, no seaborn, which only set a style; pictures are
-saved rather than shown.
+`python -m benchmarks.guide_script train.csv test.csv` runs it whole; the guide takes Kaggle's test
+CSV for its train.csv. What differs: no Google Drive, no seaborn, which only set a style; pictures
+are saved rather than shown.
 """
 
 import sys
