@@ -3,8 +3,10 @@
 import json
 import math
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from denoiser import scores
@@ -20,10 +22,13 @@ Scored = dict[tuple[str, str], dict[str, scores.Float64]]
 
 
 def main() -> None:
+    labels = {split: files.load_npy(f"data/split/y_{split}.npy") for split in SPLITS}
     pairs = [(split, kind) for split in SPLITS for kind in KINDS]
     with ThreadPoolExecutor() as pool:  # NumPy and SciPy let others work while they compute
         scored = dict(zip(pairs, pool.map(score, *zip(*pairs, strict=True)), strict=True))
-    images = pd.concat([per_image(split, scored) for split in SPLITS], ignore_index=True)
+    images = pd.concat(
+        [per_image(split, labels[split], scored) for split in SPLITS], ignore_index=True
+    )
     summary = {
         split: {
             kind: {metric: mean(rows[f"{metric}_{kind}"]) for metric in METRICS} for kind in KINDS
@@ -39,9 +44,8 @@ def main() -> None:
         path.write_text(json.dumps(summary, indent=2) + "\n")
 
 
-def per_image(split: str, scored: Scored) -> pd.DataFrame:
+def per_image(split: str, labels: npt.NDArray[Any], scored: Scored) -> pd.DataFrame:
     """One row an image: its split, its place in there, its label, and each metric of each kind."""
-    labels = files.load_npy(f"data/split/y_{split}.npy")
     return pd.DataFrame(
         {"split": split, "image": np.arange(len(labels)), "label": labels}
         | {f"{metric}_{kind}": scored[split, kind][metric] for metric in METRICS for kind in KINDS}

@@ -34,7 +34,7 @@ class Bomb:
         ("split", "data/images/test_images.npy"),
         ("noise", "data/split/x_val.npy"),
         ("train", "data/noisy/x_train.npy"),
-        ("evaluate", "data/split/x_val.npy"),
+        ("evaluate", "data/split/y_val.npy"),
     ],
 )
 def test_a_pickle_is_not_loaded(noisy: Path, stage: str, path: str) -> None:
