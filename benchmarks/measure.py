@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tools.params_file import set_params
+
 ROUNDS = 5
 PROJECT = Path(__file__).parent.parent
 CSVS = "data/raw/train.csv", "data/raw/test.csv"
@@ -40,7 +42,7 @@ class Run(NamedTuple):
     peak: float
 
 
-def run(*command: str, folder: Path, **env: str) -> Run:
+def run(*command: str, folder: Path) -> Run:
     """Runs a command, which has to succeed; `python` is the one that runs this.
 
     The peak is the kernel's `ru_maxrss`, as `/usr/bin/time` reports it.
@@ -50,7 +52,7 @@ def run(*command: str, folder: Path, **env: str) -> Run:
         process = subprocess.Popen(
             words(*command),
             cwd=folder,
-            env=environment() | env,
+            env=environment(),
             stdout=printed,
             stderr=subprocess.STDOUT,
         )
@@ -89,8 +91,6 @@ def alternately(contenders: Mapping[str, Callable[[], float]]) -> dict[str, Valu
 @contextlib.contextmanager
 def clone(*stages: str, **sections: dict[str, Any]) -> Iterator[Path]:
     """A fresh clone of the last commit, with other parameters, in which these stages have run."""
-    from tools.params_file import set_params
-
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent, "clone")
         run("git", "clone", "--quiet", str(PROJECT), str(folder), folder=PROJECT)

@@ -34,13 +34,12 @@ def here() -> None:
     """What the stage `train` does, on the first 375 batches of each epoch."""
     from denoiser import models, training
     from stages import backend, files, params, process
+    from stages.train import Model, Train
 
     class FirstBatches(training.Batches):
         @property
         def num_batches(self) -> int:
             return STEPS
-
-    from stages.train import Model, Train
 
     train = params.read("train", Train)
     sizes = params.read("model", Model)

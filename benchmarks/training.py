@@ -10,14 +10,12 @@ from benchmarks.measure import Row, alternately, clone, environment, ratio, word
 
 
 @contextlib.contextmanager
-def trainer(
-    kind: str, folder: Path, within: Sequence[str] = (), **env: str
-) -> Iterator[Callable[[], float]]:
+def trainer(kind: str, folder: Path, within: Sequence[str] = ()) -> Iterator[Callable[[], float]]:
     """A trainer, ready; each call is a turn and returns the milliseconds a step."""
     process = subprocess.Popen(
         words(*within, "python", "-m", "benchmarks.trainers", kind),
         cwd=folder,
-        env=environment() | env,
+        env=environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

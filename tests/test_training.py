@@ -68,6 +68,16 @@ def test_keras_sees_each_epoch_in_its_own_order() -> None:
 EPOCHS = 25
 
 
+def dense(precision: str, pixels: int, encoder: list[int], decoder: list[int]) -> keras.Model:
+    """The network in this precision; what is built after it is in the usual one again."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        return models.dense(pixels, encoder, decoder, "relu")
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
 def fit(
     patience: int | None,
     after_epoch: Callable[[training.Snapshot], None],
@@ -80,10 +90,7 @@ def fit(
     clean = (rng.random((30, 1)) * rng.random(6)).astype(np.float32)
     noisy = clean + rng.normal(0, 0.05, clean.shape).astype(np.float32)
     keras.utils.set_random_seed(1)
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
-    model = models.dense(6, [8, 3], [], "relu")
-    keras.config.set_dtype_policy(before)
+    model = dense(precision, 6, [8, 3], [])
     rate = 0.1  # so high that the val_loss goes up and down
     training.compile_model(model, "adam", rate, "mse", steps_per_execution)
     batches = training.Batches(noisy[:20], clean[:20], 8, seed=1)
@@ -138,10 +145,7 @@ def test_weights_do_not_depend_on_how_many_steps_run_at_once() -> None:
 
 
 def test_mixed_precision_computes_in_half_and_keeps_weights_and_pixels_whole() -> None:
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    model = models.dense(4, [3, 2], [3], "relu")
-    keras.config.set_dtype_policy(before)
+    model = dense("mixed_bfloat16", 4, [3, 2], [3])
     assert {weight.dtype for weight in model.weights} == {"float32"}
     assert [layer.output.dtype for layer in model.layers[1:]] == ["bfloat16"] * 3 + ["float32"]
 
