@@ -1,28 +1,42 @@
-"""What an experiment adds to DVC's cache that changes a parameter of `train` alone."""
+"""What an experiment adds to DVC's cache."""
 
+import functools
 from pathlib import Path
 
 from benchmarks.measure import Row, alternately, clone, run
 
+# What each parameter changes; a change of `train` alone must not add anything else.
 RESULTS = ("models/autoencoder.keras", "data/denoised", "data/scores")
+CHANGED = {"train.learning_rate": RESULTS, "noise.amount": ("data/noisy", *RESULTS)}
 
 
 def rows() -> list[Row]:
-    rates = iter(range(1, 100))
+    values = (number / 1e4 for number in range(1, 100))
     with clone("plot", train={"epochs": 1}) as folder:
 
-        def experiment() -> float:
+        def experiment(parameter: str) -> float:
             before = size(folder / ".dvc/cache")
-            change = f"train.learning_rate={next(rates) / 1e4}"
-            run("dvc", "exp", "run", "-S", change, folder=folder)
+            run("dvc", "exp", "run", "-S", f"{parameter}={next(values)}", folder=folder)
             return size(folder / ".dvc/cache") - before
 
-        took = alternately({"here": experiment})
-        results = sum(size(folder / name) for name in RESULTS)
+        took = alternately(
+            {parameter: functools.partial(experiment, parameter) for parameter in CHANGED}
+        )
+        limits = {
+            parameter: sum(size(folder / name) for name in names)
+            for parameter, names in CHANGED.items()
+        }
         data = size(folder / "data") - size(folder / "data/denoised") - size(folder / "data/scores")
-    note = f"model, denoised images and scores (limit); what is shared, the data: {data:.0f} MB"
-    work = "cache grown by an experiment that changes `train` alone"
-    return [Row(work, "MB", took["here"], limit=[results], note=note)]
+    return [
+        Row(
+            f"cache grown by an experiment that changes `{parameter}`",
+            "MB",
+            took[parameter],
+            limit=[limits[parameter]],
+            note=f"of {data:.0f} MB of data; limit: {', '.join(f'`{name}`' for name in names)}",
+        )
+        for parameter, names in CHANGED.items()
+    ]
 
 
 def size(path: Path) -> float:
