@@ -1,8 +1,12 @@
 """README.md, and that of benchmarks: every number in them is the one in the committed file."""
 
 import json
+import re
+import statistics
 import subprocess
 from typing import Any
+
+import pytest
 
 from benchmarks import measure
 from benchmarks.__main__ import MODULES
@@ -41,12 +45,33 @@ def test_results_are_the_committed_ones() -> None:
     assert row("*guide*", literal, read("benchmarks/guide/training.json")) in readme
 
 
-def test_the_table_of_benchmarks_is_of_the_committed_values() -> None:
-    rows = [
+@pytest.fixture
+def measured() -> list[measure.Row]:
+    """The rows of all benchmarks, as committed."""
+    return [
         measure.Row(**row)
         for name in MODULES
         if (ROOT / f"benchmarks/results/{name}.json").exists()
         for row in json.loads(committed(f"benchmarks/results/{name}.json"))
     ]
-    assert len(rows) > 10
-    assert measure.table(rows) in committed("benchmarks/README.md")
+
+
+def test_the_table_of_benchmarks_is_of_the_committed_values(measured: list[measure.Row]) -> None:
+    assert len(measured) > 10
+    assert measure.table(measured) in committed("benchmarks/README.md")
+
+
+def test_what_is_said_of_speed_is_measured(measured: list[measure.Row]) -> None:
+    _, section = committed("README.md").split("## How fast")
+    lines = re.findall(r"^\| .*\d.*", section.split("##")[0], re.MULTILINE)
+    assert lines
+    medians = {
+        f"| {row.work} ({row.unit}) | {median(row.guide)} | {median(row.here)} |"
+        for row in measured
+        if row.guide
+    }
+    assert set(lines) <= medians
+
+
+def median(values: list[float]) -> str:
+    return measure.cell([statistics.median(values)])
