@@ -5,7 +5,9 @@ import functools
 from benchmarks.measure import Row, alternately, clone, run
 from tools.params_file import set_params
 
-KERAS = "import os; os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'; import keras"
+QUIET = "import os; os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'; "
+KERAS = f"{QUIET}import keras"
+START = f"{QUIET}from stages import backend; backend.import_keras('tensorflow')"
 SKLEARN = "from sklearn.model_selection import train_test_split"
 SKIMAGE = "from skimage.metrics import structural_similarity"
 STAGES = {  # what it imports once it has read its parameters; of that, the heaviest
@@ -14,8 +16,8 @@ STAGES = {  # what it imports once it has read its parameters; of that, the heav
     "load": ("import denoiser.image_csv", "import numpy"),
     "split": (SKLEARN, SKLEARN),
     "noise": ("import denoiser.noise", "import numpy"),
-    "train": (f"{KERAS}, dvclive, denoiser.models, denoiser.training", KERAS),
-    "predict": (KERAS, KERAS),
+    "train": (f"{START}; import dvclive, denoiser.models, denoiser.training", KERAS),
+    "predict": (START, KERAS),
     "evaluate": (f"import denoiser.scores; {SKIMAGE}", SKIMAGE),
     "plot": ("import pandas, denoiser.pictures", "import matplotlib.pyplot"),
 }

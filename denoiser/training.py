@@ -3,7 +3,7 @@
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import keras
@@ -47,11 +47,6 @@ class Batches(keras.utils.PyDataset):
         rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         return self.noisy[rows], self.clean[rows]
 
-    def __iter__(self) -> Iterator[tuple[Images, Images]]:
-        """The batches of the next epoch."""
-        self.on_epoch_begin()
-        return (self[index] for index in range(self.num_batches))
-
 
 def feed(batches: Batches) -> Any:
     """The batches as Keras's `fit` takes them.
@@ -63,12 +58,21 @@ def feed(batches: Batches) -> Any:
         return batches
     import tensorflow as tf
 
+    shape = None, *batches[0][0].shape[1:]
+
+    def read(index: np.int64) -> tuple[Images, Images]:
+        if index == 0:
+            batches.on_epoch_begin()
+        return batches[int(index)]
+
+    def batch(index: Any) -> tuple[Any, Any]:
+        noisy, clean = tf.numpy_function(read, [index], [tf.float32, tf.float32])
+        return tf.ensure_shape(noisy, shape), tf.ensure_shape(clean, shape)
+
     options = tf.data.Options()
     options.autotune.enabled = False
     options.threading.private_threadpool_size = 1
-    spec = tf.TensorSpec((None, *batches[0][0].shape[1:]), tf.float32)
-    dataset = tf.data.Dataset.from_generator(lambda: batches, output_signature=(spec, spec))
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(batches.num_batches))
+    dataset = tf.data.Dataset.range(batches.num_batches).map(batch)
     return dataset.prefetch(4).with_options(options)
 
 
