@@ -54,9 +54,8 @@ def wait_for_others(folder: int) -> None:
 def keep_freed_memory() -> None:
     """Has glibc keep up to 100 MB of freed memory at hand, large arrays' too.
 
-    By default it gives it back to the system, which has to clear it for the next block of rows or
-    the next training step (where TensorFlow's generator datasets have it do so even sooner):
-    parsing a CSV and training take up to twice the time (benchmarks/README.md).
+    By default it gives it back to the system, which has to clear it for the next block of rows:
+    parsing a CSV takes twice the time (benchmarks/README.md).
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's own; nobody else has it
     if mallopt is not None:
