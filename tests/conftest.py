@@ -174,6 +174,13 @@ def run_stage(name: str, env: dict[str, str] | None = None) -> subprocess.Comple
     )
 
 
+def refused(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line that a stage ended with; TensorFlow's banner aside."""
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr.splitlines()[-1]
+
+
 # What holds for this process holds for all that it starts. Popen's preexec_fn would do, too, but
 # Python warns of it where there are threads: the new process may hang before it has begun.
 

@@ -1,14 +1,25 @@
-"""Real kills of the real `dvc repro`, and runs beside each other: the same lock in the end."""
+"""Real kills of the real `dvc repro`, runs beside each other, full disks: nothing half-written."""
 
 import fcntl
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.conftest import ROOT, SHORT, Clone, no_larger_file_than, one_core
+import pytest
+
+from tests.conftest import (
+    ROOT,
+    SHORT,
+    Clone,
+    no_larger_file_than,
+    one_core,
+    refused,
+    run_stage,
+)
 from tools import chaos
 
 Repro = subprocess.Popen[str]
@@ -97,3 +108,38 @@ def test_a_stage_waits_for_another_in_its_folder(workspace: Path) -> None:
     os.close(folder)
     assert stage.wait() == 0
     assert (workspace / "data/checked").exists()
+
+
+@pytest.mark.parametrize(
+    ("stage", "room", "path"),
+    [
+        ("check", 0, "data/checked"),
+        ("fetch", 100_000, "data/raw"),
+        ("load", 100_000, "data/images"),
+        ("split", 0, "data/split"),
+        ("split", 100_000, "data/split"),
+        ("noise", 100_000, "data/noisy"),
+        ("train", 100_000, "models/checkpoint.npz"),
+        ("predict", 100_000, "data/denoised"),
+        ("evaluate", 0, "data/scores"),
+        ("plot", 10_000, "metrics/plots"),
+    ],
+)
+def test_a_full_disk_is_one_line_and_nothing_half_written(
+    digits: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, room: int, path: str
+) -> None:
+    for name in ("data", "models", "metrics"):
+        shutil.copytree(digits.folder / name, tmp_path / name)
+    shutil.copy(digits.folder / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+    def found() -> dict[Path, int]:
+        outputs = [each for name in ("data", "models") for each in (tmp_path / name).rglob("*")]
+        return {each: each.stat().st_ino for each in outputs}
+
+    before = found()
+    with no_larger_file_than(room):
+        done = run_stage(stage)
+    message = refused(done)
+    assert message.startswith(f"{stage}: {path} cannot be written: file too large; free some space")
+    assert found() == before
