@@ -42,10 +42,9 @@ def here() -> None:
             return STEPS
 
     train = params.read("train", Train)
-    sizes = params.read("model", Model)
     process.keep_freed_memory()
     backend.start(train)
-    model = models.dense(UNITS[0], sizes.encoder, sizes.decoder, sizes.activation)
+    model = models.build(UNITS[0], **dict(params.read("model", Model)))
     training.compile_model(
         model, train.optimizer, train.learning_rate, train.loss, train.steps_per_execution
     )

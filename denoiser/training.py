@@ -4,13 +4,18 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
+from denoiser import losses
+
 Images = npt.NDArray[np.float32]
+Corrupt = Callable[[Images, np.random.Generator], Images]
+Augment = Callable[[tuple[Images, ...], np.random.Generator], tuple[Images, ...]]
+Schedule = Literal["constant", "cosine"]
 Snapshot = dict[str, npt.NDArray[Any]]
 
 
@@ -25,19 +30,30 @@ class Batches(keras.utils.PyDataset):
     """Batches of (noisy, clean), in an order drawn from the seed and the epoch alone.
 
     Without a seed, the batches come in the order of the rows. The last batch may be smaller.
+    `noisy` may be a function instead, which corrupts the clean images of each batch anew, and
+    `augment` one that varies each pair of a batch; both draw from the seed, the epoch and the
+    number of the batch alone.
     """
 
-    def __init__(self, noisy: Rows, clean: Rows, batch_size: int, seed: int | None = None) -> None:
+    def __init__(
+        self,
+        noisy: Rows | Corrupt,
+        clean: Rows,
+        batch_size: int,
+        seed: int | None = None,
+        augment: Augment | None = None,
+    ) -> None:
         super().__init__()
         self.noisy, self.clean, self.batch_size, self.seed = noisy, clean, batch_size, seed
+        self.augment = augment
         self.epoch = -1
-        self.order = np.arange(len(noisy))
+        self.order = np.arange(len(clean))
 
     def on_epoch_begin(self) -> None:
         self.epoch += 1
         if self.seed is not None:
             rng = np.random.default_rng([self.seed, self.epoch])
-            self.order = rng.permutation(len(self.noisy))
+            self.order = rng.permutation(len(self.order))
 
     @property
     def num_batches(self) -> int:
@@ -45,7 +61,16 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[Images, Images]:
         rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        return self.noisy[rows], self.clean[rows]
+        rng = np.random.default_rng([self.seed or 0, *b"batch", self.epoch + 1, index])
+        clean = self.clean[rows]
+        if callable(self.noisy):
+            if self.augment:
+                (clean,) = self.augment((clean,), rng)
+            return self.noisy(clean, rng), clean
+        noisy = self.noisy[rows]
+        if self.augment:
+            noisy, clean = self.augment((noisy, clean), rng)
+        return noisy, clean
 
 
 def feed(batches: Batches) -> Any:
@@ -76,19 +101,53 @@ def feed(batches: Batches) -> Any:
     return dataset.prefetch(4).with_options(options)
 
 
+def schedule(
+    kind: Schedule, learning_rate: float, warmup: int, steps: int
+) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """The learning rate: constant, or along a half cosine to 0 after all these steps.
+
+    It first rises in a straight line from 0, for the `warmup` of the steps.
+    """
+    if kind == "constant" and not warmup:
+        return learning_rate
+    return keras.optimizers.schedules.CosineDecay(
+        0.0 if warmup else learning_rate,
+        decay_steps=max(1, steps - warmup),
+        alpha=float(kind == "constant"),  # the share of the rate at which it ends
+        warmup_target=learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+
+
 def compile_model(
-    model: keras.Model, optimizer: str, learning_rate: float, loss: str, steps_per_execution: int
+    model: keras.Model,
+    optimizer: str,
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
+    loss: str,
+    steps_per_execution: int,
+    weight_decay: float | None = None,
 ) -> None:
-    """Compiles a model through XLA: the same mathematics in less time, and bits that repeat."""
+    """Compiles a model; a loss is one of Keras's or of `losses`, weight decay None Keras's own.
+
+    A network of dense layers through XLA: the same mathematics in less time, and bits that
+    repeat on any number of cores. XLA computes 16-bit convolutions in 32 bits on a CPU and is no
+    faster in 32: they are left to oneDNN.
+    """
+    settings = {"learning_rate": learning_rate, "weight_decay": weight_decay}
     model.compile(
-        optimizer=keras.optimizers.get(
-            {"class_name": optimizer, "config": {"learning_rate": learning_rate}}
+        optimizer=type(keras.optimizers.get(optimizer))(
+            **{name: value for name, value in settings.items() if value is not None}
         ),
-        loss=loss,
-        jit_compile=keras.backend.backend() == "tensorflow" or "auto",
+        loss=losses.get(loss),
+        jit_compile=not convolves(model) if keras.backend.backend() == "tensorflow" else "auto",
         # Keras takes nothing but 1 with PyTorch.
         steps_per_execution=steps_per_execution if keras.backend.backend() != "torch" else 1,
     )
+
+
+def convolves(model: keras.Model) -> bool:
+    """Whether there is a convolution in it."""
+    return any("conv" in type(layer).__name__.lower() for layer in model._flatten_layers())
 
 
 def fit(

@@ -1,6 +1,6 @@
 """Stage 0: checks params.yaml whole, so that no stage's mistake shows after another's work."""
 
-from stages import fetch, files, load, noise, params, plot, split, train
+from stages import fetch, files, load, noise_params, params, plot, split, train
 from stages.errors import StageError
 from stages.process import run
 
@@ -8,7 +8,7 @@ SECTIONS: dict[str, type[params.Section]] = {
     "fetch": fetch.Fetch,
     "load": load.Load,
     "split": split.Split,
-    "noise": noise.Noise,
+    "noise": noise_params.Noise,
     "model": train.Model,
     "train": train.Train,
     "plot": plot.Plot,

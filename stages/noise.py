@@ -1,21 +1,11 @@
 """Stage 4: corrupts the clean images of each split, with noise of its own for each."""
 
-from typing import Annotated
-
 import numpy as np
-from pydantic import Field
 
 from denoiser import noise
 from stages import files, params
+from stages.noise_params import Noise
 from stages.process import run
-
-
-class Noise(params.Section):
-    """The section `noise`."""
-
-    kind: noise.Kind
-    amount: Annotated[float, Field(ge=0, le=100)]
-    seed: params.Seed
 
 
 def main() -> None:
