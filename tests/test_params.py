@@ -24,18 +24,28 @@ def test_the_projects_own_file_is_right(workspace: Path) -> None:
         ("split", "validation_fraction", 1, "split.validation_fraction is 1: "),
         ("split", "validation_fraction", 0, "split.validation_fraction is 0: "),
         ("split", "seed", 2**32, "split.seed is 4294967296: "),
-        ("noise", "kind", "salt", "noise.kind is 'salt': input should be 'uniform' or 'gaussian'"),
+        ("noise", "kind", "salt", "noise.kind is 'salt': input should be 'uniform', 'gaussian'"),
         ("noise", "amount", -0.1, "noise.amount is -0.1: "),
         ("noise", "amount", "0.9", "noise.amount is '0.9': input should be a valid number"),
         ("noise", "amount", float("nan"), "noise.amount is nan: "),
+        ("noise", "amount", [0.9], "noise.amount is [0.9]: value error, a range is two numbers"),
+        ("noise", "amount", [0.1, 101], "noise.amount is 101: "),
+        ("noise", "amount", [0.9, 0.1], "noise.amount is [0.9, 0.1]: value error, the first "),
         ("model", "encoder", [], "model.encoder is []: "),
         ("model", "encoder", [64, 0], "model.encoder.1 is 0: "),
         ("model", "encoder", 64, "model.encoder is 64: "),
+        ("model", "filters", [], "model.filters is []: "),
+        ("model", "convolutions", 0, "model.convolutions is 0: "),
         ("model", "activation", "rélu", "model.activation is 'rélu': "),
         ("train", "epochs", 0, "train.epochs is 0: "),
         ("train", "epochs", 1.5, "train.epochs is 1.5: "),
         ("train", "epochs", True, "train.epochs is True: "),
         ("train", "learning_rate", 0, "train.learning_rate is 0: "),
+        ("train", "schedule", "one-cycle", "train.schedule is 'one-cycle': "),
+        ("train", "warmup", 1, "train.warmup is 1: "),
+        ("train", "weight_decay", -1, "train.weight_decay is -1: "),
+        ("train", "augment", {"flip": 1, "shift": 0}, "train.augment.flip is 1: "),
+        ("train", "augment", {"turn": True}, "train.augment.flip is missing; "),
         ("train", "patience", 0, "train.patience is 0: "),
         ("train", "backend", "theano", "train.backend is 'theano': "),
         ("train", "device", "tpu", "train.device is 'tpu': "),
@@ -50,6 +60,17 @@ def test_refuses(set_params: SetParams, section: str, key: str, value: Any, mess
         check.main()
     assert f"params.yaml: {message}" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("kind", ["salt_and_pepper", "masking"])
+def test_refuses_a_share_of_more_than_all_pixels(set_params: SetParams, kind: str) -> None:
+    for right in (1, [0.5, 1]):
+        set_params(noise={"kind": kind, "amount": right})
+        check.main()
+    for wrong in (1.1, [0.5, 1.1]):
+        set_params(noise={"kind": kind, "amount": wrong})
+        with pytest.raises(StageError, match=f"{kind} takes a share of the pixels, at most 1"):
+            check.main()
 
 
 def test_refuses_what_is_missing_or_unknown(workspace: Path) -> None:
