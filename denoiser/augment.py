@@ -9,7 +9,7 @@ Images = npt.NDArray[np.float32]
 
 
 def augment(
-    arrays: tuple[Images, ...], flip: bool, shift: int, rng: np.random.Generator
+    arrays: tuple[Images, ...], rng: np.random.Generator, flip: bool, shift: int
 ) -> tuple[Images, ...]:
     """Each image mirrored left to right, or not, and moved by at most `shift` pixels each way.
 

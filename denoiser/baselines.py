@@ -3,10 +3,9 @@
 Images have shape (n, side*side) and lie in [0, 1], as does what a baseline makes of them.
 """
 
-import functools
 import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Iterable
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +27,6 @@ GRIDS: dict[str, tuple[float, ...]] = {
     "tv": (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8),
     "ridge": (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0),
 }
-NAMES = {"median": "side", "gaussian": "sigma", "nlm": "h", "tv": "weight", "ridge": "penalty"}
 
 
 class Linear:
@@ -51,9 +49,7 @@ class Linear:
         covariance = noisy_noisy / count - np.outer(self.noisy, self.noisy)
         variances, self.components = np.linalg.eigh(covariance)
         self.variances = np.maximum(variances, 0)
-        self.towards = self.components.T @ (
-            noisy_clean / count - np.outer(self.noisy, self.clean)
-        )
+        self.towards = self.components.T @ (noisy_clean / count - np.outer(self.noisy, self.clean))
 
     def ridge(self, penalty: float) -> Denoise:
         """Ridge regression; the penalty is relative to the mean variance of a noisy pixel."""
@@ -88,18 +84,18 @@ def filtered(method: Method, setting: float, images: Images) -> Images:
     side = math.isqrt(images.shape[1])
     squares = images.reshape(-1, side, side)
     if method == "median":
-        return scipy.ndimage.median_filter(squares, (1, int(setting), int(setting))).reshape(
-            images.shape
+        result = scipy.ndimage.median_filter(squares, (1, int(setting), int(setting)))
+    elif method == "gaussian":
+        result = scipy.ndimage.gaussian_filter(squares, (0, setting, setting))
+    elif method == "nlm":
+        nlm = skimage.restoration.denoise_nl_means
+        result = np.stack(
+            [nlm(each, patch_size=5, patch_distance=6, h=setting) for each in squares]
         )
-    if method == "gaussian":
-        return scipy.ndimage.gaussian_filter(squares, (0, setting, setting)).reshape(images.shape)
-    each = {
-        "nlm": functools.partial(
-            skimage.restoration.denoise_nl_means, patch_size=5, patch_distance=6, h=setting
-        ),
-        "tv": functools.partial(skimage.restoration.denoise_tv_chambolle, weight=setting),
-    }[method]
-    return np.stack([each(square) for square in squares]).astype(np.float32).reshape(images.shape)
+    else:
+        tv = skimage.restoration.denoise_tv_chambolle
+        result = np.stack([tv(each, weight=setting) for each in squares])
+    return np.asarray(result, np.float32).reshape(images.shape)
 
 
 def straightened(method: Method, setting: float, noisy: Images, clean: Images) -> Denoise:
@@ -115,13 +111,13 @@ def straightened(method: Method, setting: float, noisy: Images, clean: Images) -
     return lambda images: np.clip(filtered(method, setting, images) * line[0] + line[1], 0, 1)
 
 
-def best(
-    candidates: Callable[[float], Denoise], grid: Sequence[float], noisy: Images, clean: Images
+def tune(
+    method: Method, at: Callable[[float], Denoise], noisy: Images, clean: Images
 ) -> tuple[float, Denoise]:
-    """The setting with the highest mean PSNR on these images, and what it denoises with."""
+    """The setting of the method's grid with the highest mean PSNR on these images, and itself."""
 
-    def psnr(setting: float) -> Any:
-        return scores.score(clean, candidates(setting)(noisy))["psnr"].mean()
+    def psnr(setting: float) -> float:
+        return float(scores.score(clean, at(setting)(noisy))["psnr"].mean())
 
-    chosen = max(grid, key=psnr)
-    return chosen, candidates(chosen)
+    setting = max(GRIDS[method], key=psnr)
+    return setting, at(setting)

@@ -23,7 +23,7 @@ def rows(
 
     Each kind has shape (n, side*side), in [0, 1]; `psnr` has shape (n,).
     """
-    size = len(psnr) + 1, 3.9
+    size = len(psnr) + 1, len(images) + 0.9
     figure, axes = plt.subplots(
         len(images), len(psnr), figsize=size, squeeze=False, layout="constrained"
     )
@@ -58,6 +58,18 @@ def by_class(psnr: pd.DataFrame) -> Figure:
     axis.set(title="PSNR by class, validation images", xlabel="class", ylabel="PSNR (dB)")
     figure.legend(["noisy", "denoised"], loc="outside right upper")
     axis.grid(axis="y", alpha=0.3)
+    return figure
+
+
+def by_method(psnr: pd.Series) -> Figure:
+    """The mean PSNR (dB) of each method, which is its index; a bar each, from the top down."""
+    figure, axis = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    colors = ["tab:blue" if method == "model" else "tab:gray" for method in psnr.index]
+    bars = axis.barh(psnr.index, psnr, color=colors)
+    axis.bar_label(bars, fmt="%.2f", padding=3)
+    axis.set(title="PSNR by method, validation images", xlabel="PSNR (dB)")
+    axis.margins(x=0.1)
+    axis.grid(axis="x", alpha=0.3)
     return figure
 
 

@@ -1,6 +1,7 @@
 """Scores of images against their clean originals, image by image."""
 
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,17 @@ def score(clean: Images, images: Images) -> dict[str, Float64]:
     with np.errstate(divide="ignore"):
         psnr = 10 * np.log10(1 / mse)
     return {"mse": mse, "psnr": np.minimum(psnr, MAX_PSNR), "ssim": ssim(*exact)}
+
+
+def joined(blocks: Sequence[Mapping[str, Float64]]) -> dict[str, Float64]:
+    """The scores of blocks of images as those of all of them, shape (n,)."""
+    return {metric: np.concatenate([block[metric] for block in blocks]) for metric in blocks[0]}
+
+
+def means(scored: Mapping[str, Float64]) -> dict[str, float | None]:
+    """The mean of each metric to six places; None where there is none, which JSON has as null."""
+    found = {metric: float(np.mean(values)) for metric, values in scored.items()}
+    return {name: None if math.isnan(mean) else round(mean, 6) for name, mean in found.items()}
 
 
 def ssim(clean: Float64, images: Float64) -> Float64:

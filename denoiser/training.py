@@ -126,12 +126,12 @@ def compile_model(
     loss: str,
     steps_per_execution: int,
     weight_decay: float | None = None,
+    xla: bool = True,
 ) -> None:
     """Compiles a model; a loss is one of Keras's or of `losses`, weight decay None Keras's own.
 
-    A network of dense layers through XLA: the same mathematics in less time, and bits that
-    repeat on any number of cores. XLA computes 16-bit convolutions in 32 bits on a CPU and is no
-    faster in 32: they are left to oneDNN.
+    With TensorFlow, XLA does the same mathematics of dense layers in less time. It computes
+    16-bit convolutions in 32 bits on a CPU, and 32-bit ones no faster: not for those.
     """
     settings = {"learning_rate": learning_rate, "weight_decay": weight_decay}
     model.compile(
@@ -139,15 +139,10 @@ def compile_model(
             **{name: value for name, value in settings.items() if value is not None}
         ),
         loss=losses.get(loss),
-        jit_compile=not convolves(model) if keras.backend.backend() == "tensorflow" else "auto",
+        jit_compile=xla if keras.backend.backend() == "tensorflow" else "auto",
         # Keras takes nothing but 1 with PyTorch.
         steps_per_execution=steps_per_execution if keras.backend.backend() != "torch" else 1,
     )
-
-
-def convolves(model: keras.Model) -> bool:
-    """Whether there is a convolution in it."""
-    return any("conv" in type(layer).__name__.lower() for layer in model._flatten_layers())
 
 
 def fit(

@@ -1,6 +1,6 @@
 """Stage 0: checks params.yaml whole, so that no stage's mistake shows after another's work."""
 
-from stages import fetch, files, load, noise_params, params, plot, split, train
+from stages import baselines, fetch, files, load, noise_params, params, plot, split, train
 from stages.errors import StageError
 from stages.process import run
 
@@ -9,6 +9,7 @@ SECTIONS: dict[str, type[params.Section]] = {
     "load": load.Load,
     "split": split.Split,
     "noise": noise_params.Noise,
+    "baselines": baselines.Baselines,
     "model": train.Model,
     "train": train.Train,
     "plot": plot.Plot,

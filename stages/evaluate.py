@@ -1,8 +1,8 @@
-"""Stage 7: scores the noisy and the denoised images of both splits against the clean ones."""
+"""Stage 8: scores the noisy and the denoised images of both splits against the clean ones."""
 
 import json
-import math
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ KINDS = ("noisy", "denoised")
 METRICS = ("mse", "psnr", "ssim")
 BLOCK = 500  # images in memory at once, for each split and kind
 
+Summary = dict[str, dict[str, dict[str, float | None]]]
 Scored = dict[tuple[str, str], dict[str, scores.Float64]]
 
 
@@ -30,10 +31,7 @@ def main() -> None:
         [per_image(split, labels[split], scored) for split in SPLITS], ignore_index=True
     )
     summary = {
-        split: {
-            kind: {metric: mean(rows[f"{metric}_{kind}"]) for metric in METRICS} for kind in KINDS
-        }
-        for split, rows in images.groupby("split", sort=False)
+        split: {kind: scores.means(scored[split, kind]) for kind in KINDS} for split in SPLITS
     }
     with files.replacing("data/scores") as folder:
         folder.mkdir()
@@ -42,6 +40,9 @@ def main() -> None:
         by_class(images).to_csv(path, float_format="%.4f")
     with files.replacing("metrics/evaluation.json") as path:
         path.write_text(json.dumps(summary, indent=2) + "\n")
+    baselines = json.loads(Path("metrics/baselines.json").read_text())
+    with files.replacing("metrics/methods.csv") as path:
+        methods(baselines, summary).to_csv(path, float_format="%.4f")
 
 
 def per_image(split: str, labels: npt.NDArray[Any], scored: Scored) -> pd.DataFrame:
@@ -59,8 +60,22 @@ def score(split: str, kind: str) -> dict[str, scores.Float64]:
         files.NpyReader(f"data/{kind}/x_{split}.npy") as images,
     ):
         pairs = zip(clean.blocks(BLOCK), images.blocks(BLOCK), strict=True)
-        blocks = [scores.score(*pair) for pair in pairs]
-    return {metric: np.concatenate([block[metric] for block in blocks]) for metric in METRICS}
+        return scores.joined([scores.score(*pair) for pair in pairs])
+
+
+def methods(baselines: Summary, summary: Summary) -> pd.DataFrame:
+    """One row a method, the worst first; each metric of each split.
+
+    "nothing" is the noisy image as it is, "model" the denoised one.
+    """
+    rows: dict[str, dict[str, float | None]] = {}
+    for split in SPLITS:
+        model = {"nothing": summary[split]["noisy"], "model": summary[split]["denoised"]}
+        for method, values in (baselines[split] | model).items():
+            of_split = {f"{split}_{metric}": value for metric, value in values.items()}
+            rows.setdefault(method, {}).update(of_split)
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
+    return table.sort_values("val_psnr", kind="stable")
 
 
 def by_class(images: pd.DataFrame) -> pd.DataFrame:
@@ -75,12 +90,6 @@ def by_class(images: pd.DataFrame) -> pd.DataFrame:
     joined = pd.concat(tables, axis=1).sort_index()
     counts = [f"{split}_images" for split in SPLITS]
     return joined.fillna(dict.fromkeys(counts, 0)).astype(dict.fromkeys(counts, int))
-
-
-def mean(values: pd.Series) -> float | None:
-    """The mean to six places; None where there is none, which JSON writes as null."""
-    value = float(values.mean())
-    return None if math.isnan(value) else round(value, 6)
 
 
 if __name__ == "__main__":

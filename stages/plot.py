@@ -1,5 +1,6 @@
-"""Stage 8: draws the guide's pictures (rows of images, losses), the extremes, PSNR by class."""
+"""Stage 9: draws rows of images (the guide's, the extremes, each method's), losses and scores."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import numpy as np
@@ -26,13 +27,13 @@ def main() -> None:
     from denoiser import pictures
 
     count = params.read("plot", Plot).images
-    scores = pd.read_csv("data/scores/per_image.csv").query("split == 'val'")
-    if count > len(scores):
+    scores = pd.read_csv("data/scores/per_image.csv").groupby("split")["psnr_denoised"]
+    val, test = (scores.get_group(split).to_numpy() for split in ("val", "test"))
+    if count > len(val):
         raise StageError(
-            f"params.yaml: plot.images is {count}, but there are {len(scores)} validation images"
+            f"params.yaml: plot.images is {count}, but there are {len(val)} validation images"
         )
-    psnr = scores["psnr_denoised"].to_numpy()
-    ranked = scores.sort_values("psnr_denoised", kind="stable")["image"].to_numpy()
+    ranked = np.argsort(val, kind="stable")
     chosen = {
         "first": (np.arange(count), "The first validation images"),
         "worst": (ranked[:count], "The worst denoised validation images, worst first"),
@@ -44,14 +45,27 @@ def main() -> None:
         for label, name in CURVES.items()
     }
     classes = pd.read_csv("metrics/by_class.csv", index_col="label")
+    methods = pd.read_csv("metrics/methods.csv", index_col="method")
     with files.replacing("metrics/plots") as folder:
         folder.mkdir()
         for name, (which, title) in chosen.items():
             images = {kind: take(f"{path}/x_val.npy", which) for kind, path in ROWS.items()}
-            pictures.save(pictures.rows(images, psnr[which], title), folder / f"{name}.png")
+            pictures.save(pictures.rows(images, val[which], title), folder / f"{name}.png")
+        which = np.arange(min(count, len(test)))
+        images = {name: take(path, which) for name, path in of_methods(methods.index).items()}
+        title = "The first test images through each method, and the PSNR of the model's"
+        pictures.save(pictures.rows(images, test[which], title), folder / "methods.png")
         pictures.save(pictures.losses(losses), folder / "losses.png")
         columns = classes[["val_psnr_noisy", "val_psnr_denoised"]]
         pictures.save(pictures.by_class(columns), folder / "psnr_by_class.png")
+        pictures.save(pictures.by_method(methods["val_psnr"]), folder / "psnr_by_method.png")
+
+
+def of_methods(methods: Iterable[str]) -> dict[str, str]:
+    """The file of each method's test images, the clean ones' first."""
+    own = {"nothing": "data/noisy/x_test.npy", "model": "data/denoised/x_test.npy"}
+    found = {method: own.get(method, f"data/baselines/{method}.npy") for method in methods}
+    return {"original": "data/split/x_test.npy"} | found
 
 
 def take(path: str, which: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Stage 6: denoises the noisy validation and test images with the trained model."""
+"""Stage 7: denoises the noisy validation and test images with the trained model."""
 
 import numpy as np
 

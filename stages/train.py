@@ -1,4 +1,4 @@
-"""Stage 5: trains the autoencoder to make clean images of noisy ones."""
+"""Stage 6: trains the autoencoder to make clean images of noisy ones."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -103,7 +103,13 @@ def main() -> None:
         train.schedule, train.learning_rate, round(train.warmup * steps), steps
     )
     training.compile_model(
-        model, train.optimizer, rate, train.loss, train.steps_per_execution, train.weight_decay
+        model,
+        train.optimizer,
+        rate,
+        train.loss,
+        train.steps_per_execution,
+        train.weight_decay,
+        xla=model_params.kind == "dense",
     )
     model.summary()
     print(f"training on {device} with {train.backend}", flush=True)

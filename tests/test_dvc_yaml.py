@@ -10,7 +10,18 @@ import yaml
 from tests.conftest import ROOT
 
 STAGES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-ORDER = ["check", "fetch", "load", "split", "noise", "train", "predict", "evaluate", "plot"]
+ORDER = [
+    "check",
+    "fetch",
+    "load",
+    "split",
+    "noise",
+    "baselines",
+    "train",
+    "predict",
+    "evaluate",
+    "plot",
+]
 
 
 def imported(path: Path) -> set[Path]:

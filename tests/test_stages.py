@@ -6,6 +6,7 @@ import json
 import math
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -172,22 +173,37 @@ def test_train_refuses_a_backend_that_is_not_installed(noisy: Path, set_params: 
         train.main()
 
 
+@pytest.mark.parametrize(
+    ("model", "settings"),
+    [
+        ({"activation": "gelu", "encoder": [30, 20], "decoder": []}, {"loss": "mse"}),
+        (
+            {"kind": "unet", "filters": [8, 16], "convolutions": 1},
+            {
+                "loss": "ssim",
+                "schedule": "cosine",
+                "warmup": 0.1,
+                "fresh_noise": True,
+                "augment": {"flip": True, "shift": 1},
+                "precision": "mixed_bfloat16",
+            },
+        ),
+    ],
+    ids=["dense", "unet"],
+)
 def test_train_gives_the_same_bytes_on_one_core_as_on_all(
-    noisy: Path, set_params: SetParams
+    noisy: Path, set_params: SetParams, model: dict[str, Any], settings: dict[str, Any]
 ) -> None:
     """Whatever is not the default; for the default, `test_interruptions` sees it."""
-    set_params(
-        model={"activation": "gelu", "encoder": [30, 20], "decoder": []},
-        train={
-            "epochs": 20,
-            "batch_size": 7,  # leaves the last batch smaller
-            "patience": 1,
-            "learning_rate": 0.1,  # so that it stops early
-            "optimizer": "adamw",
-            "loss": "mse",
-            "seed": 1,
-        },
-    )
+    train = {
+        "epochs": 20,
+        "batch_size": 7,  # leaves the last batch smaller
+        "patience": 1,
+        "learning_rate": 0.1,  # so that it stops early
+        "optimizer": "adamw",
+        "seed": 1,
+    }
+    set_params(model=model, train=train | settings)
     results = []
     for cores in (contextlib.nullcontext, one_core):
         with cores():
