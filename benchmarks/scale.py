@@ -12,7 +12,8 @@ from pathlib import Path
 
 from benchmarks.measure import CSVS, Row, Run, alternately, clone, ratio, run
 
-STAGES = ("load", "split", "noise", "predict", "evaluate")
+STAGES = ("load", "split", "noise", "baselines", "predict", "evaluate")
+BASELINES = {"methods": ["mean", "pca", "ridge"]}  # the filters take an image at a time
 TIMES = 10
 
 
@@ -24,7 +25,10 @@ def rows() -> list[Row]:
         peaks.setdefault(f"{stage} {size}", []).append(done.peak)
         return done.seconds
 
-    with clone("predict", train={"epochs": 1}) as small, clone() as large:
+    with (
+        clone("predict", baselines=BASELINES, train={"epochs": 1}) as small,
+        clone(baselines=BASELINES) as large,
+    ):
         (large / "models").mkdir(exist_ok=True)
         shutil.copy(small / "models/autoencoder.keras", large / "models")
         run("python", "-m", "benchmarks.scale", str(small), folder=large)

@@ -26,11 +26,25 @@ FILES = [
     *(f"data/raw/{split}.csv" for split in ("train", "test")),
     *(
         f"metrics/plots/{name}.png"
-        for name in ("first", "best", "worst", "losses", "psnr_by_class")
+        for name in (
+            "first",
+            "best",
+            "worst",
+            "losses",
+            "methods",
+            "psnr_by_class",
+            "psnr_by_method",
+        )
     ),
     *(f"metrics/training/plots/metrics/{name}.tsv" for name in ("loss", "val_loss")),
     "data/scores/per_image.csv",
+    *(
+        f"data/baselines/{name}.npy"
+        for name in ("x_test", "mean", "median", "gaussian", "nlm", "tv", "pca", "ridge")
+    ),
+    "metrics/baselines.json",
     "metrics/by_class.csv",
+    "metrics/methods.csv",
     "metrics/evaluation.json",
     "metrics/training/metrics.json",
     "models/autoencoder.keras",
@@ -132,13 +146,15 @@ def test_metrics_params_and_plots_show(clone: Clone, tmp_path: Path) -> None:
         return json.loads(clone.run("dvc", *command, "--json"))
 
     metrics = show("metrics", "show")[""]["data"]
-    assert set(metrics) == {"metrics/evaluation.json", "metrics/training/metrics.json"}
+    assert set(metrics) == {
+        "metrics/baselines.json", "metrics/evaluation.json", "metrics/training/metrics.json"
+    }  # fmt: skip
     diff = show("params", "diff", "HEAD")["params.yaml"]
     assert diff["train.epochs"]["new"] == 15
     plots = json.loads(
         clone.run("dvc", "plots", "show", "--json", "-o", str(tmp_path)).strip().splitlines()[-1]
     )["data"]
-    assert set(plots) >= {"Loss", "metrics/by_class.csv"}
+    assert set(plots) >= {"Loss", "metrics/by_class.csv", "metrics/methods.csv"}
     assert {name for name in plots if name.endswith(".png")} == {
         name for name in FILES if name.endswith(".png")
     }

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
 from denoiser import noise as core_noise
-from stages import evaluate, load, noise, plot, split, train
+from stages import baselines, evaluate, load, noise, plot, split, train
 from stages.errors import StageError
 from tests.conftest import SetParams, one_core, refused, run_stage, write_csv
 
@@ -254,6 +254,7 @@ def test_train_stops_at_a_loss_that_is_not_finite(noisy: Path, set_params: SetPa
 @pytest.fixture
 def denoised(noisy: Path) -> Path:
     """A workspace up to `evaluate`, with the clean image, half as bright, for the denoised one."""
+    baselines.main()
     Path("data/denoised").mkdir()
     for name in ("val", "test"):
         np.save(f"data/denoised/x_{name}.npy", np.load(f"data/split/x_{name}.npy") / 2)
@@ -284,6 +285,23 @@ def test_evaluate(denoised: Path) -> None:
     }
 
 
+def test_evaluate_puts_the_model_among_the_baselines(denoised: Path) -> None:
+    table = pd.read_csv("metrics/methods.csv", index_col="method")
+    assert table["val_psnr"].is_monotonic_increasing
+    scores = json.loads(Path("metrics/evaluation.json").read_text())
+    classical = json.loads(Path("metrics/baselines.json").read_text())
+    assert set(table.index) == {"nothing", "model", *classical["val"]}
+    for column in map(str, table):
+        split, metric = column.split("_")
+        assert table.loc["nothing", column] == pytest.approx(
+            scores[split]["noisy"][metric], abs=1e-4
+        )
+        assert table.loc["model", column] == pytest.approx(
+            scores[split]["denoised"][metric], abs=1e-4
+        )
+        assert table.loc["tv", column] == pytest.approx(classical[split]["tv"][metric], abs=1e-4)
+
+
 def test_evaluate_by_class(denoised: Path) -> None:
     table = pd.read_csv("metrics/by_class.csv", index_col="label")
     images = pd.read_csv("data/scores/per_image.csv")
@@ -296,13 +314,17 @@ def test_evaluate_by_class(denoised: Path) -> None:
             assert row[f"{name}_psnr_denoised"] == pytest.approx(expected, abs=1e-4, nan_ok=True)
 
 
-def test_evaluate_small_images_have_no_ssim(workspace: Path) -> None:
+def test_evaluate_small_images_have_no_ssim(workspace: Path, set_params: SetParams) -> None:
     for folder in ("split", "noisy", "denoised"):
         Path("data", folder).mkdir(parents=True)
         for name in ("val", "test"):
             np.save(f"data/{folder}/x_{name}.npy", np.random.default_rng(0).random((4, 9), "f4"))
     for name in ("val", "test"):
         np.save(f"data/split/y_{name}.npy", np.array([0, 1, 1, 0], "u1"))
+    for folder in ("split", "noisy"):
+        np.save(f"data/{folder}/x_train.npy", np.random.default_rng(0).random((20, 9), "f4"))
+    set_params(baselines={"pca_components": 9})
+    baselines.main()
     evaluate.main()
     scores = json.loads(Path("metrics/evaluation.json").read_text())
     assert scores["val"]["denoised"] == {"mse": 0, "psnr": 100, "ssim": None}
@@ -317,10 +339,11 @@ def test_plot(denoised: Path, set_params: SetParams) -> None:
     plot.main()
     pictures = {path.name: path.read_bytes() for path in Path("metrics/plots").iterdir()}
     assert sorted(pictures) == [
-        "best.png", "first.png", "losses.png", "psnr_by_class.png", "worst.png"
+        "best.png", "first.png", "losses.png", "methods.png",
+        "psnr_by_class.png", "psnr_by_method.png", "worst.png",
     ]  # fmt: skip
     assert all(picture.startswith(b"\x89PNG") for picture in pictures.values())
-    assert len(set(pictures.values())) == 5
+    assert len(set(pictures.values())) == 7
     plot.main()
     assert {path.name: path.read_bytes() for path in Path("metrics/plots").iterdir()} == pictures
 
