@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import Field
+from threadpoolctl import threadpool_limits
 
 from stages import files, params
 from stages.errors import StageError
@@ -107,4 +108,5 @@ def score(split: str, denoisers: "dict[Method, Denoise]") -> dict[str, dict[str,
 
 
 if __name__ == "__main__":
-    run(main)
+    with threadpool_limits(1):  # the sums of a matrix product depend on how many share the work
+        run(main)

@@ -1,5 +1,6 @@
 """denoiser/baselines.py and its stage: by hand, and against scikit-learn."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from sklearn.linear_model import LinearRegression, Ridge
 
 from denoiser import baselines as core
 from denoiser import noise, scores
-from stages import baselines
+from stages import baselines, split
+from stages import noise as noising
 from stages.errors import StageError
-from tests.conftest import SetParams
+from tests.conftest import SetParams, one_core, run_stage
 
 RNG = np.random.default_rng(0)
 CLEAN = (RNG.random((300, 3)) @ RNG.random((3, 16)) / 3).astype(np.float32)
@@ -107,6 +109,27 @@ def test_stage_tunes_on_training_images_and_scores_the_others(noisy: Path) -> No
     )
     train = [np.load(f"data/{kind}/x_train.npy")[:8] for kind in ("noisy", "split")]
     np.testing.assert_array_equal(np.load("data/baselines/mean.npy"), core.mean(*train)(test))
+
+
+def test_stage_gives_the_same_bytes_on_one_core_as_on_all(
+    images: Path, set_params: SetParams
+) -> None:
+    """On images large enough that BLAS shares the work among cores."""
+    rng = np.random.default_rng(0)
+    for name, count in (("train", 1500), ("test", 20)):
+        np.save(f"data/images/{name}_images.npy", rng.integers(0, 256, (count, 784), np.uint8))
+        np.save(f"data/images/{name}_labels.npy", np.zeros(count, np.uint8))
+    split.main()
+    noising.main()
+    set_params(baselines={"methods": ["pca", "ridge"]})
+    results = []
+    for cores in (contextlib.nullcontext, one_core):
+        with cores():
+            assert run_stage("baselines").returncode == 0
+        made = sorted(Path("data/baselines").iterdir())
+        results.append([path.read_bytes() for path in [*made, Path("metrics/baselines.json")]])
+    assert len(results[0]) == 4
+    assert results[0] == results[1]
 
 
 def test_stage_does_no_more_than_it_is_asked_for(noisy: Path, set_params: SetParams) -> None:
