@@ -4,7 +4,7 @@ PYTHON ?= python3
 UV := uv==0.13.9
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup repro guide verify reference chaos bench test format lock
+.PHONY: help setup repro experiment verify reference chaos bench test format lock
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -14,14 +14,8 @@ setup: .venv/pipeline  ## make .venv, with what the pipeline needs
 repro: .venv/pipeline  ## run the pipeline; ends with the scores and where the pictures are
 	@.venv/bin/python -m tools.repro
 
-guide: .venv/pipeline  ## make the guide's literal run, as an experiment; scores in benchmarks/guide
-	@.venv/bin/dvc exp remove --quiet guide 2>/dev/null || true
-	.venv/bin/dvc exp run --temp --name guide -S load.train_csv=data/raw/test.csv \
-		-S load.test_csv=data/raw/train.csv -S train.patience=null
-	@mkdir -p benchmarks/guide
-	@run=$$(git for-each-ref --format='%(refname)' 'refs/exps/**/guide') && \
-		git show $$run:metrics/evaluation.json > benchmarks/guide/evaluation.json && \
-		git show $$run:metrics/training/metrics.json > benchmarks/guide/training.json
+experiment: .venv/pipeline  ## run a preset, NAME=unet; scores in experiments/results
+	@.venv/bin/python -m tools.experiment $(NAME)
 
 verify: .venv/pipeline  ## recompute the committed result and compare; QUICK=1: a small one
 	@.venv/bin/python -m tools.verify $(if $(QUICK),--quick)

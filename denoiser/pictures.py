@@ -73,6 +73,35 @@ def by_method(psnr: pd.Series) -> Figure:
     return figure
 
 
+def by_amount(psnr: Mapping[str, pd.DataFrame]) -> Figure:
+    """The mean PSNR (dB) over the amount of noise, a chart for each kind of noise.
+
+    A row an amount, which is the index; the columns `psnr_noisy` and `psnr_denoised`.
+    """
+    columns = min(3, len(psnr))
+    rows = -(-len(psnr) // columns)
+    figure, axes = plt.subplots(
+        rows,
+        columns,
+        figsize=(3.2 * columns, 2.6 * rows + 0.6),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    figure.suptitle("PSNR (dB) by kind and amount of noise, validation images")
+    for axis in axes.flat[len(psnr) :]:
+        axis.remove()
+    for (kind, table), axis in zip(psnr.items(), axes.flat, strict=False):
+        for column, color in (("psnr_denoised", "tab:blue"), ("psnr_noisy", "tab:gray")):
+            label = column.removeprefix("psnr_")
+            axis.plot(table.index, table[column], "o-", color=color, label=label)
+        axis.set(title=kind, xlabel="amount")
+        axis.grid(alpha=0.3)
+    axes[0, 0].set_ylim(bottom=0)
+    axes[0, 0].legend()
+    return figure
+
+
 def save(figure: Figure, file: Path) -> None:
     """Writes a PNG that holds the picture and nothing of who drew it; closes the figure."""
     figure.savefig(file, format="png", dpi=100, metadata={"Software": None})

@@ -1,6 +1,18 @@
 """Stage 0: checks params.yaml whole, so that no stage's mistake shows after another's work."""
 
-from stages import baselines, fetch, files, load, noise_params, params, plot, split, train
+from stages import (
+    baselines,
+    classifier,
+    fetch,
+    files,
+    load,
+    noise_params,
+    params,
+    plot,
+    robustness,
+    split,
+    train,
+)
 from stages.errors import StageError
 from stages.process import run
 
@@ -12,6 +24,8 @@ SECTIONS: dict[str, type[params.Section]] = {
     "baselines": baselines.Baselines,
     "model": train.Model,
     "train": train.Train,
+    "robustness": robustness.Robustness,
+    "classifier": classifier.Classifier,
     "plot": plot.Plot,
 }
 

@@ -1,4 +1,4 @@
-"""Stage 8: scores the noisy and the denoised images of both splits against the clean ones."""
+"""Stage 11: scores the noisy and the denoised images of both splits against the clean ones."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor

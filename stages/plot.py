@@ -1,6 +1,7 @@
-"""Stage 9: draws rows of images (the guide's, the extremes, each method's), losses and scores."""
+"""Stage 12: draws rows of images (the guide's, the extremes, each method's), losses and scores."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -46,6 +47,10 @@ def main() -> None:
     }
     classes = pd.read_csv("metrics/by_class.csv", index_col="label")
     methods = pd.read_csv("metrics/methods.csv", index_col="method")
+    strengths = {
+        path.stem: pd.read_csv(path, index_col="amount")[["psnr_noisy", "psnr_denoised"]]
+        for path in sorted(Path("metrics/robustness").glob("*.csv"))
+    }
     with files.replacing("metrics/plots") as folder:
         folder.mkdir()
         for name, (which, title) in chosen.items():
@@ -59,6 +64,8 @@ def main() -> None:
         columns = classes[["val_psnr_noisy", "val_psnr_denoised"]]
         pictures.save(pictures.by_class(columns), folder / "psnr_by_class.png")
         pictures.save(pictures.by_method(methods["val_psnr"]), folder / "psnr_by_method.png")
+        if strengths:
+            pictures.save(pictures.by_amount(strengths), folder / "psnr_by_amount.png")
 
 
 def of_methods(methods: Iterable[str]) -> dict[str, str]:

@@ -19,6 +19,9 @@ ORDER = [
     "baselines",
     "train",
     "predict",
+    "robustness",
+    "classifier",
+    "classify",
     "evaluate",
     "plot",
 ]
