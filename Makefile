@@ -4,7 +4,7 @@ PYTHON ?= python3
 UV := uv==0.13.9
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup repro experiment verify reference chaos bench test format lock
+.PHONY: help setup repro experiment results verify reference chaos bench test format lock
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -16,6 +16,9 @@ repro: .venv/pipeline  ## run the pipeline; ends with the scores and where the p
 
 experiment: .venv/pipeline  ## run a preset, NAME=unet; scores in experiments/results
 	@.venv/bin/python -m tools.experiment $(NAME)
+
+results: .venv/pipeline  ## the scores of all presets in tables; draws experiments/images.png
+	@.venv/bin/python -m tools.results
 
 verify: .venv/pipeline  ## recompute the committed result and compare; QUICK=1: a small one
 	@.venv/bin/python -m tools.verify $(if $(QUICK),--quick)

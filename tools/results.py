@@ -1,0 +1,157 @@
+"""`make results`: the scores of all presets in tables, and the same test images through each.
+
+It reads what `make experiment` kept in `experiments/results`, prints the tables as Markdown, for
+the README, and draws `experiments/images.png`.
+"""
+
+import json
+import sys
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import yaml
+from PIL import Image
+
+from denoiser import pictures
+from denoiser import scores as metrics
+from stages.errors import StageError, run
+from tools.experiment import PRESETS, RESULTS
+
+# The columns of the table of scores, and how their numbers are written.
+COLUMNS = {
+    "test_psnr": ("PSNR (dB)", ".2f"),
+    "test_ssim": ("SSIM", ".3f"),
+    "test_mse": ("MSE", ".4f"),
+    "val_psnr": ("PSNR, val (dB)", ".2f"),
+    "accuracy": ("classified right", ".1%"),
+}
+
+
+class Result:
+    """What a preset's run left in `experiments/results`."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.folder = name, RESULTS / name
+        self.params: dict[str, Any] = yaml.safe_load((self.folder / "params.yaml").read_text())
+        self.noise = "{kind} {amount}".format(**self.params["noise"])
+        self.methods = pd.read_csv(self.folder / "methods.csv", index_col="method")
+        classification = json.loads((self.folder / "classification.json").read_text())
+        self.accuracy: dict[str, float] = classification["accuracy"]
+        self.robustness: dict[str, pd.DataFrame] = {
+            path.stem: pd.read_csv(path, index_col="amount")
+            for path in (self.folder / "robustness").glob("*.csv")
+        }
+
+    def same_images(self, other: "Result") -> bool:
+        """Whether both denoised the same noisy test images."""
+        sections = ("fetch", "load", "split", "noise")
+        return all(self.params[section] == other.params[section] for section in sections)
+
+    def images(self) -> dict[str, npt.NDArray[np.float32]]:
+        """The first test images, clean and of each method, shape (n, side*side), in [0, 1]."""
+        names = ["clean", *self.methods.index]
+        with Image.open(self.folder / "images.png") as file:
+            rows = 1 - np.asarray(file, np.float32) / 255
+        side = len(rows) // len(names)
+        tiles = rows.reshape(len(names), side, -1, side).transpose(0, 2, 1, 3)
+        return dict(zip(names, tiles.reshape(len(names), -1, side * side), strict=True))
+
+
+def main() -> None:
+    results = {path.name: Result(path.name) for path in sorted(RESULTS.iterdir())}
+    for needed in ("default", "unet", "unet-gaussian"):
+        if needed not in results:
+            raise StageError(f"first of all: make experiment NAME={needed}")
+    print("\n\n".join(tables(results)))
+    draw(results)
+
+
+def tables(results: dict[str, Result]) -> list[str]:
+    """In Markdown: the scores for the guide's noises, PSNR by strength and by kind of noise."""
+    everyone = list(results.values())
+    scored = [scores(results[name], everyone) for name in ("unet", "unet-gaussian")]
+    uniform = [each for each in everyone if each.params["noise"]["kind"] == "uniform"]
+    headers, formats = zip(*COLUMNS.values(), strict=True)
+    return [
+        *(markdown(table, formats, ["method", *headers]) for table in scored),
+        markdown(by_amount(uniform)),
+        markdown(by_kind(everyone)),
+    ]
+
+
+def markdown(
+    table: pd.DataFrame, formats: tuple[str, ...] | None = None, headers: list[str] | None = None
+) -> str:
+    """A table with numbers in these formats, two decimals where there are none."""
+    return table.to_markdown(
+        floatfmt=("", *(formats or (".2f",) * table.shape[1])),
+        headers=headers or [table.index.name or "", *map(str, table.columns)],
+        missingval="",
+    )
+
+
+def scores(of: Result, results: list[Result]) -> pd.DataFrame:
+    """One row a method, the worst first: baselines and presets, on the test images of one."""
+    table = of.methods.drop("model").assign(accuracy=np.nan)
+    table.loc["nothing", "accuracy"] = of.accuracy["noisy"]
+    table.loc[table["val_psnr"].idxmax(), "accuracy"] = of.accuracy["best_baseline"]
+    for each in results:
+        if each.same_images(of):
+            model = each.methods.loc["model"].to_dict()
+            table.loc[f"**{each.name}**"] = model | {"accuracy": each.accuracy["denoised"]}
+    table = table.sort_values("test_psnr")
+    table.loc["clean", "accuracy"] = of.accuracy["clean"]
+    return table[list(COLUMNS)]
+
+
+def by_amount(results: list[Result]) -> pd.DataFrame:
+    """PSNR over the strength of uniform noise: one row a preset, one column an amount."""
+    rows = {"nothing": results[0].robustness["uniform"]["psnr_noisy"]} | {
+        named(each): each.robustness["uniform"]["psnr_denoised"] for each in results
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("uniform")
+
+
+def by_kind(results: list[Result]) -> pd.DataFrame:
+    """PSNR by kind of noise: one row a preset, one column each noise that one was trained on."""
+    noises = [each.params["noise"] for each in results]
+    columns = {
+        each.noise: (noise["kind"], noise["amount"])
+        for each, noise in zip(results, noises, strict=True)
+        if not isinstance(noise["amount"], list)
+    }
+
+    def row(result: Result, column: str) -> dict[str, float]:
+        return {
+            name: result.robustness[kind].loc[amount, column]
+            for name, (kind, amount) in columns.items()
+        }
+
+    rows = {"nothing": row(results[0], "psnr_noisy")}
+    rows |= {named(each): row(each, "psnr_denoised") for each in results}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("trained on")
+
+
+def named(result: Result) -> str:
+    """A preset's row."""
+    return f"**{result.name}**, {result.noise}"
+
+
+def draw(results: dict[str, Result]) -> None:
+    """The first test images through each method of the first table, and the PSNR of the last."""
+    of = results["unet"]
+    alike = {each.name: each for each in results.values() if each.same_images(of)}
+    order = [name.strip("*") for name in scores(of, list(alike.values())).index[:-1]]
+    images = {
+        name: alike[name].images()["model"] if name in alike else of.images()[name]
+        for name in ["clean", *order]
+    }
+    psnr = metrics.score(images["clean"], images[order[-1]])["psnr"]
+    title = f"The first test images through each method, and the PSNR of {order[-1]}"
+    pictures.save(pictures.rows(images, psnr, title), PRESETS / "images.png")
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
