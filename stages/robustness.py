@@ -13,11 +13,14 @@ KINDS = ("noisy", "denoised")
 METRICS = ("psnr", "ssim")
 
 
+Amounts = Annotated[list[Annotated[float, Field(ge=0, le=100)]], Field(min_length=1)]
+
+
 class Robustness(params.Section):
     """The section `robustness`."""
 
     images: Annotated[int, Field(ge=1)]
-    amounts: dict[noise.Kind, list[Annotated[float, Field(ge=0, le=100)]]]
+    amounts: dict[noise.Kind, Amounts]
     seed: params.Seed
 
     @field_validator("amounts")
@@ -25,7 +28,7 @@ class Robustness(params.Section):
     def fit(cls, amounts: dict[noise.Kind, list[float]]) -> dict[noise.Kind, list[float]]:
         """A share of the pixels is at most 1."""
         for kind, strengths in amounts.items():
-            if kind in noise.SHARES and max(strengths, default=0) > 1:
+            if kind in noise.SHARES and max(strengths) > 1:
                 raise ValueError(f"{kind} takes a share of the pixels, at most 1")
         return amounts
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
+from denoiser import noise
 from tests.conftest import Clone
 
 FILES = [
@@ -32,6 +33,7 @@ FILES = [
             "worst",
             "losses",
             "methods",
+            "psnr_by_amount",
             "psnr_by_class",
             "psnr_by_method",
         )
@@ -43,11 +45,14 @@ FILES = [
         for name in ("x_test", "mean", "median", "gaussian", "nlm", "tv", "pca", "ridge")
     ),
     "metrics/baselines.json",
+    *(f"metrics/robustness/{kind}.csv" for kind in noise.KINDS),
+    "metrics/classification.json",
     "metrics/by_class.csv",
     "metrics/methods.csv",
     "metrics/evaluation.json",
     "metrics/training/metrics.json",
     "models/autoencoder.keras",
+    "models/classifier.keras",
 ]
 
 
@@ -147,7 +152,8 @@ def test_metrics_params_and_plots_show(clone: Clone, tmp_path: Path) -> None:
 
     metrics = show("metrics", "show")[""]["data"]
     assert set(metrics) == {
-        "metrics/baselines.json", "metrics/evaluation.json", "metrics/training/metrics.json"
+        "metrics/baselines.json", "metrics/classification.json",
+        "metrics/evaluation.json", "metrics/training/metrics.json",
     }  # fmt: skip
     diff = show("params", "diff", "HEAD")["params.yaml"]
     assert diff["train.epochs"]["new"] == 15

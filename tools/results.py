@@ -6,6 +6,7 @@ the README, and draws `experiments/images.png`.
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,8 +33,8 @@ COLUMNS = {
 class Result:
     """What a preset's run left in `experiments/results`."""
 
-    def __init__(self, name: str) -> None:
-        self.name, self.folder = name, RESULTS / name
+    def __init__(self, folder: Path) -> None:
+        self.name, self.folder = folder.name, folder
         self.params: dict[str, Any] = yaml.safe_load((self.folder / "params.yaml").read_text())
         self.noise = "{kind} {amount}".format(**self.params["noise"])
         self.methods = pd.read_csv(self.folder / "methods.csv", index_col="method")
@@ -60,7 +61,7 @@ class Result:
 
 
 def main() -> None:
-    results = {path.name: Result(path.name) for path in sorted(RESULTS.iterdir())}
+    results = {path.name: Result(path) for path in sorted(RESULTS.iterdir())}
     for needed in ("default", "unet", "unet-gaussian"):
         if needed not in results:
             raise StageError(f"first of all: make experiment NAME={needed}")
@@ -87,7 +88,7 @@ def markdown(
     """A table with numbers in these formats, two decimals where there are none."""
     return table.to_markdown(
         floatfmt=("", *(formats or (".2f",) * table.shape[1])),
-        headers=headers or [table.index.name or "", *map(str, table.columns)],
+        headers=headers or [str(table.index.name), *map(str, table.columns)],
         missingval="",
     )
 
