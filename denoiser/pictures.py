@@ -73,13 +73,10 @@ def by_method(psnr: pd.Series) -> Figure:
     return figure
 
 
-def by_amount(psnr: Mapping[str, pd.DataFrame]) -> Figure:
-    """The mean PSNR (dB) over the amount of noise, a chart for each kind of noise.
-
-    A row an amount, which is the index; the columns `psnr_noisy` and `psnr_denoised`.
-    """
-    columns = min(3, len(psnr))
-    rows = -(-len(psnr) // columns)
+def curves(charts: Mapping[str, pd.DataFrame], title: str) -> Figure:
+    """A chart for each table, a curve for each of its columns, over its index, which is named."""
+    columns = min(3, len(charts))
+    rows = -(-len(charts) // columns)
     figure, axes = plt.subplots(
         rows,
         columns,
@@ -88,16 +85,12 @@ def by_amount(psnr: Mapping[str, pd.DataFrame]) -> Figure:
         squeeze=False,
         layout="constrained",
     )
-    figure.suptitle("PSNR (dB) by kind and amount of noise, validation images")
-    for axis in axes.flat[len(psnr) :]:
+    figure.suptitle(title)
+    for axis in axes.flat[len(charts) :]:
         axis.remove()
-    for (kind, table), axis in zip(psnr.items(), axes.flat, strict=False):
-        for column, color in (("psnr_denoised", "tab:blue"), ("psnr_noisy", "tab:gray")):
-            label = column.removeprefix("psnr_")
-            axis.plot(table.index, table[column], "o-", color=color, label=label)
-        axis.set(title=kind, xlabel="amount")
+    for (name, table), axis in zip(charts.items(), axes.flat, strict=False):
+        table.plot(ax=axis, marker="o", color=["tab:blue", "tab:gray"], title=name, legend=False)
         axis.grid(alpha=0.3)
-    axes[0, 0].set_ylim(bottom=0)
     axes[0, 0].legend()
     return figure
 

@@ -48,7 +48,9 @@ def main() -> None:
     classes = pd.read_csv("metrics/by_class.csv", index_col="label")
     methods = pd.read_csv("metrics/methods.csv", index_col="method")
     strengths = {
-        path.stem: pd.read_csv(path, index_col="amount")[["psnr_noisy", "psnr_denoised"]]
+        path.stem: pd.read_csv(path, index_col="amount")[["psnr_denoised", "psnr_noisy"]].rename(
+            columns=lambda name: name.removeprefix("psnr_")
+        )
         for path in sorted(Path("metrics/robustness").glob("*.csv"))
     }
     with files.replacing("metrics/plots") as folder:
@@ -65,7 +67,8 @@ def main() -> None:
         pictures.save(pictures.by_class(columns), folder / "psnr_by_class.png")
         pictures.save(pictures.by_method(methods["val_psnr"]), folder / "psnr_by_method.png")
         if strengths:
-            pictures.save(pictures.by_amount(strengths), folder / "psnr_by_amount.png")
+            title = "PSNR (dB) by kind and amount of noise, validation images"
+            pictures.save(pictures.curves(strengths, title), folder / "psnr_by_amount.png")
 
 
 def of_methods(methods: Iterable[str]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """experiments/: every preset runs, `make experiment` keeps what it made, the tables are right."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,14 @@ def test_every_preset_runs_shortened(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert np.isfinite(denoised).all(), name
 
 
+def test_a_preset_may_build_on_another() -> None:
+    small, unet = (experiment.overrides(name) for name in ("unet-small", "unet"))
+    assert unet[: len(small)] == small
+    assert len(unet) > len(small)
+    assert experiment.overrides("unet-gaussian")[: len(unet)] == unet
+    assert all("=" in line for name in NAMES for line in experiment.overrides(name))
+
+
 def test_every_preset_says_why() -> None:
     for name in NAMES:
         first = (ROOT / f"experiments/{name}.yaml").read_text().splitlines()[0]
@@ -61,6 +70,10 @@ def test_every_preset_says_why() -> None:
 def test_experiment_of_a_preset(digits: Clone, tmp_path: Path) -> None:
     clone = Clone.of_workspace(tmp_path)
     clone.set_params(fetch={"source": "digits"}, model={"encoder": [16], "decoder": []})
+    # As after a `dvc repro` here. DVC serves no stage from its run cache where dvc.lock has the
+    # folder of CSVs as another one, which is not in its cache.
+    shutil.copy(digits.folder / "dvc.lock", tmp_path)
+    clone.run("dvc", "config", "--local", "cache.dir", str(digits.folder / ".dvc/cache"))
     clone.run("git", "commit", "-qam", "a small one")
     preset = tmp_path / "experiments/tiny.yaml"
     preset.write_text("# Why.\n- train.epochs=1\n- 'model.decoder=[20,30]'\n- plot.images=4\n")
@@ -96,11 +109,12 @@ def test_an_unknown_preset_is_refused(name: str) -> None:
 # The tables
 
 
-def write_result(folder: Path, noise: str, psnr: float) -> None:
+def write_result(folder: Path, noise: str, psnr: float, **sections: object) -> None:
     """What `make experiment` keeps, with scores that are easy to follow."""
     (folder / "robustness").mkdir(parents=True)
     kind, amount = noise.split()
     params = {"fetch": 1, "load": 1, "split": 1, "noise": {"kind": kind, "amount": float(amount)}}
+    params |= sections
     (folder / "params.yaml").write_text(json.dumps(params))
     rows = {"nothing": 5.0, "ridge": 15.0, "tv": 14.0, "model": psnr}
     columns = ["val_psnr", "test_psnr", "test_ssim", "test_mse"]
@@ -134,3 +148,32 @@ def test_tables(tmp_path: Path) -> None:
     assert kinds["**g**, gaussian 0.5"] == {"uniform 0.9": 11, "gaussian 0.5": 10}
     amounts = results.by_amount(found).to_dict("index")
     assert amounts["**dense**, uniform 0.9"] == {0.5: 15.5, 0.9: 16.5}
+
+
+def test_sizes(tmp_path: Path) -> None:
+    made = {
+        "unet-small": ([8, 16], 2, 3, 20.0),
+        "size-wide": ([16, 32], 2, 3, 21.0),
+        "size-flat": ([8], 2, 3, 18.0),
+        "size-short": ([8, 16], 2, 1, 19.0),
+        "unet": ([16, 32], 2, 9, 23.0),
+    }
+    for name, (filters, convolutions, epochs, psnr) in made.items():
+        model = {"filters": filters, "convolutions": convolutions}
+        write_result(tmp_path / name, "uniform 0.9", psnr, model=model, train={"epochs": epochs})
+    found = {name: results.Result(tmp_path / name) for name in made}
+    table = results.of_sizes(found)
+    assert list(table.index) == [
+        "**size-flat**", "**size-short**", "**unet-small**", "**size-wide**", "**unet**"
+    ]  # fmt: skip
+    assert table.loc["**unet**"].to_dict() == {
+        "filters": 16, "resolutions": 2, "convolutions": 2, "epochs": 9,
+        "PSNR, test": 23, "PSNR, val": 23,
+    }  # fmt: skip
+    curves = {name: curve["PSNR, test"].to_dict() for name, curve in results.by_size(found).items()}
+    assert curves == {
+        "filters": {8: 20, 16: 21},
+        "resolutions": {1: 18, 2: 20},
+        "convolutions": {2: 20},
+        "epochs": {1: 19, 3: 20},
+    }

@@ -1,7 +1,8 @@
 """`make experiment NAME=unet`: runs a preset as a DVC experiment, and keeps its scores.
 
-A preset is a file of `experiments/`: a list of `-S` overrides and a line of why. Its scores go
-to `experiments/results/`, as does a picture of the first test images, for `make results`.
+A preset is a file of `experiments/`: a line of why, and a list of `-S` overrides, in which the
+name of another preset stands for that one's. Its scores go to `experiments/results/`, as does a
+picture of the first test images, for `make results`.
 """
 
 import io
@@ -30,7 +31,9 @@ def names() -> list[str]:
 
 def overrides(name: str) -> list[str]:
     """A preset's changes to params.yaml, as `-S` takes them."""
-    found: list[str] = yaml.safe_load((PRESETS / f"{name}.yaml").read_text())
+    found: list[str] = []
+    for line in yaml.safe_load((PRESETS / f"{name}.yaml").read_text()):
+        found += [line] if "=" in line else overrides(line)
     return found
 
 

@@ -1,11 +1,13 @@
 """`make results`: the scores of all presets in tables, and the same test images through each.
 
 It reads what `make experiment` kept in `experiments/results`, prints the tables as Markdown, for
-the README, and draws `experiments/images.png`.
+the README, and draws `experiments/images.png` and `experiments/size.png`. Presets whose name
+starts with "size-" are `unet-small` but for one number; only the table of sizes has them.
 """
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,16 @@ from denoiser import pictures
 from denoiser import scores as metrics
 from stages.errors import StageError, run
 from tools.experiment import PRESETS, RESULTS
+
+NEEDED = ("unet", "unet-gaussian", "unet-small")  # what the tables are made around
+
+# What makes a network larger, or its training longer.
+SIZES: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "filters": lambda params: params["model"]["filters"][0],  # at the first resolution
+    "resolutions": lambda params: len(params["model"]["filters"]),
+    "convolutions": lambda params: params["model"]["convolutions"],  # at each
+    "epochs": lambda params: params["train"]["epochs"],
+}
 
 # The columns of the table of scores, and how their numbers are written.
 COLUMNS = {
@@ -61,16 +73,21 @@ class Result:
 
 
 def main() -> None:
-    results = {path.name: Result(path) for path in sorted(RESULTS.iterdir())}
-    for needed in ("default", "unet", "unet-gaussian"):
+    found = [Result(path) for path in sorted(RESULTS.iterdir())]
+    sizes = {each.name: each for each in found if each.name.startswith("size-")}
+    results = {each.name: each for each in found if each.name not in sizes}
+    for needed in NEEDED:
         if needed not in results:
             raise StageError(f"first of all: make experiment NAME={needed}")
-    print("\n\n".join(tables(results)))
+    sizes |= {name: results[name] for name in ("unet-small", "unet")}
+    print("\n\n".join(tables(results, sizes)))
     draw(results)
+    title = "PSNR (dB) of the test images: unet-small, but for one number"
+    pictures.save(pictures.curves(by_size(sizes), title), PRESETS / "size.png")
 
 
-def tables(results: dict[str, Result]) -> list[str]:
-    """In Markdown: the scores for the guide's noises, PSNR by strength and by kind of noise."""
+def tables(results: dict[str, Result], sizes: dict[str, Result]) -> list[str]:
+    """In Markdown: the scores for the guide's noises, PSNR by strength, kind of noise, and size."""
     everyone = list(results.values())
     scored = [scores(results[name], everyone) for name in ("unet", "unet-gaussian")]
     uniform = [each for each in everyone if each.params["noise"]["kind"] == "uniform"]
@@ -79,6 +96,7 @@ def tables(results: dict[str, Result]) -> list[str]:
         *(markdown(table, formats, ["method", *headers]) for table in scored),
         markdown(by_amount(uniform)),
         markdown(by_kind(everyone)),
+        markdown(of_sizes(sizes), ("d",) * len(SIZES) + (".2f", ".2f")),
     ]
 
 
@@ -133,6 +151,31 @@ def by_kind(results: list[Result]) -> pd.DataFrame:
     rows = {"nothing": row(results[0], "psnr_noisy")}
     rows |= {named(each): row(each, "psnr_denoised") for each in results}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("trained on")
+
+
+def of_sizes(results: dict[str, Result]) -> pd.DataFrame:
+    """One row a preset, the worst first: its size, and its PSNR on the test and validation set."""
+    rows = {
+        f"**{name}**": {size: of(each.params) for size, of in SIZES.items()}
+        | {
+            f"PSNR, {split}": each.methods.loc["model", f"{split}_psnr"]
+            for split in ("test", "val")
+        }
+        for name, each in results.items()
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("preset")
+    return table.sort_values("PSNR, test")
+
+
+def by_size(results: dict[str, Result]) -> dict[str, pd.DataFrame]:
+    """For each number of SIZES a curve: the presets that differ from `unet-small` in it alone."""
+    table = of_sizes(results)
+    curves = {}
+    for size in SIZES:
+        others = table[[other for other in SIZES if other != size]]
+        alike = table[(others == others.loc["**unet-small**"]).all(axis=1)]
+        curves[size] = alike.set_index(size)[["PSNR, test"]].sort_index()
+    return curves
 
 
 def named(result: Result) -> str:
