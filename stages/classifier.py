@@ -19,7 +19,13 @@ class Classifier(params.Section):
 
 def main() -> None:
     section = params.read("classifier", Classifier)
-    device = backend.start(params.read("train", backend.Backend))
+    computing = params.read("train", backend.Backend)
+    device = backend.start(computing)
+    if computing.backend == "tensorflow":
+        import tensorflow as tf
+
+        # Convolutions' gradients depend on the number of threads: the same few on any machine.
+        tf.config.threading.set_intra_op_parallelism_threads(2)
     print(f"training the classifier on {device}", flush=True)
     import keras
 

@@ -1,7 +1,7 @@
 """The stages that judge a model: robustness, classifier and classify."""
 
-import contextlib
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import keras
@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from denoiser import classifier, noise, scores
-from tests.conftest import SetParams, one_core, refused, run_stage
+from tests.conftest import ROOT, SetParams, one_core, refused, run_stage
 
 
 def save_one_that_does_nothing(pixels: int) -> None:
@@ -75,14 +75,17 @@ def sides(workspace: Path, set_params: SetParams) -> Path:
     return workspace
 
 
-def test_classifier_has_the_same_bytes_on_one_core_as_on_all(sides: Path) -> None:
+def test_classifier_has_the_same_bytes_on_any_number_of_cores(sides: Path) -> None:
+    Path("eight").mkdir()
+    Path("eight/sitecustomize.py").write_text("import os\n\nos.cpu_count = lambda: 8\n")
+    eight = {"PYTHONPATH": f"{Path('eight').absolute()}:{ROOT}"}
     made = []
-    for cores in (contextlib.nullcontext, one_core):
+    for cores, env in ((nullcontext, None), (one_core, None), (nullcontext, eight)):
         with cores():
-            done = run_stage("classifier")
+            done = run_stage("classifier", env)
         assert done.returncode == 0, done.stderr
         made.append(Path("models/classifier.keras").read_bytes())
-    assert made[0] == made[1]
+    assert made[0] == made[1] == made[2]
 
     assert run_stage("classify").returncode == 0
     accuracy = json.loads(Path("metrics/classification.json").read_text())["accuracy"]
