@@ -4,7 +4,7 @@ PYTHON ?= python3
 UV := uv==0.13.9
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup repro experiment results verify reference chaos bench test format lock
+.PHONY: help setup repro experiment results report verify reference chaos bench test format lock
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -19,6 +19,9 @@ experiment: .venv/pipeline  ## run a preset, NAME=unet; scores in experiments/re
 
 results: .venv/pipeline  ## the scores of all presets in tables; draws experiments/images.png
 	@.venv/bin/python -m tools.results
+
+report: .venv/pipeline  ## report.html: this result beside the committed one, or BASE=another
+	@.venv/bin/python -m tools.report $(BASE)
 
 verify: .venv/pipeline  ## recompute the committed result and compare; QUICK=1: a small one
 	@.venv/bin/python -m tools.verify $(if $(QUICK),--quick)

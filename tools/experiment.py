@@ -19,6 +19,7 @@ from PIL import Image
 
 from stages import files, plot
 from stages.errors import StageError, run
+from tools.git import git
 
 PRESETS, RESULTS = Path("experiments"), Path("experiments/results")
 IMAGES = 10  # of the test set, in each picture
@@ -80,11 +81,6 @@ def first_images(commit: str, path: str) -> npt.NDArray[np.uint8]:
     side = round(rows.shape[1] ** 0.5)
     tiles = rows.reshape(-1, side, side).transpose(1, 0, 2).reshape(side, -1)
     return np.asarray(255 - np.rint(tiles * 255), np.uint8)  # ink on paper, as the plots have it
-
-
-def git(*command: str) -> str:
-    """What git prints."""
-    return subprocess.run(["git", *command], capture_output=True, text=True, check=True).stdout
 
 
 if __name__ == "__main__":
