@@ -18,6 +18,7 @@ import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from stages import load, noise, split
 from tools import params_file
@@ -110,6 +111,13 @@ class Clone:
     def set_params(self, **sections: dict[str, Any]) -> None:
         """Changes params.yaml in there."""
         params_file.set_params(self.folder, **sections)
+
+    def read_params(self) -> dict[str, dict[str, Any]]:
+        """Its parameters."""
+        params: dict[str, dict[str, Any]] = yaml.safe_load(
+            (self.folder / "params.yaml").read_text()
+        )
+        return params
 
     def read_json(self, name: str) -> Any:
         """What a JSON file in there holds."""

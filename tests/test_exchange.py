@@ -1,0 +1,52 @@
+"""Experiments that others get: the real `dvc exp push`, `pull`, `apply` and `branch`."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import Clone
+
+
+@pytest.fixture(scope="module")
+def others(digits: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone of a git remote, to which somebody else has pushed an experiment `five`."""
+    folder = tmp_path_factory.mktemp("exchange")
+    own = Clone.of_workspace(folder / "own")
+    own.set_params(**digits.read_params())
+    shutil.copy(digits.folder / "dvc.lock", own.folder)
+    own.run("dvc", "config", "--local", "cache.dir", str(digits.folder / ".dvc/cache"))
+    own.run("dvc", "remote", "add", "--default", "shared", str(folder / "store"))
+    own.run("git", "commit", "-qam", "digits")
+    own.run("git", "init", "-q", "--bare", str(folder / "remote.git"))
+    own.run("git", "remote", "add", "origin", str(folder / "remote.git"))
+    own.run("git", "push", "-q", "origin", "HEAD:main")
+    own.run("dvc", "exp", "run", "--temp", "--name", "five", "-S", "plot.images=5")
+    own.run("dvc", "exp", "push", "origin", "five")
+
+    other = Clone(folder / "other")
+    own.run("git", "clone", "-q", "-b", "main", str(folder / "remote.git"), str(other.folder))
+    return other
+
+
+def test_an_experiment_that_was_pushed_is_pulled_and_applied(others: Clone, digits: Clone) -> None:
+    assert "five" in others.run("dvc", "exp", "list", "origin")
+    assert "five" not in others.run("dvc", "exp", "list")
+    others.run("dvc", "exp", "pull", "origin", "five")
+    others.run("dvc", "exp", "apply", "five")
+    diff = json.loads(others.run("dvc", "params", "diff", "--json"))
+    assert diff == {"params.yaml": {"plot.images": {"old": 10, "new": 5, "diff": -5}}}
+    for name in ("data/denoised/x_test.npy", "data/noisy/x_train.npy"):
+        ours, theirs = (np.load(clone.folder / name) for clone in (others, digits))
+        np.testing.assert_array_equal(ours, theirs)
+    assert "Running stage" not in others.run("dvc", "repro")
+
+
+def test_an_experiment_becomes_a_branch(others: Clone) -> None:
+    others.run("dvc", "exp", "pull", "origin", "five")
+    others.run("dvc", "exp", "branch", "five", "with-five")
+    assert "images: 5" in others.run("git", "show", "with-five:params.yaml")
+    changed = others.run("git", "diff", "--name-only", "HEAD", "with-five").split()
+    assert {Path(name).parts[0] for name in changed} == {"dvc.lock", "metrics", "params.yaml"}
