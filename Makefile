@@ -4,7 +4,7 @@ PYTHON ?= python3
 UV := uv==0.13.9
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup repro experiment results report verify reference chaos bench test format lock
+.PHONY: help setup repro experiment results table report verify reference chaos bench test format lock
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -19,6 +19,12 @@ experiment: .venv/pipeline  ## run a preset, NAME=unet; scores in experiments/re
 
 results: .venv/pipeline  ## the scores of all presets in tables; draws experiments/images.png
 	@.venv/bin/python -m tools.results
+
+# Not the baselines' scores, nor the hashes of code and data.
+HIDE = ^(Created|Executor|step|best_epoch|loss|settings|data/|models/|metrics/|stages/|denoiser/|requirements)|.*mse$$|(val|test|accuracy)\.(?!denoised)
+
+table: .venv/pipeline  ## the experiments: parameters in which they differ, and scores
+	@dvc exp show --only-changed --no-pager --drop '$(HIDE)'
 
 report: .venv/pipeline  ## report.html: this result beside the committed one, or BASE=another
 	@.venv/bin/python -m tools.report $(BASE)
