@@ -4,13 +4,16 @@ import json
 import re
 import statistics
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks import measure
 from benchmarks.__main__ import MODULES
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Clone
+
+GUIDE = "experiments/results/guide"
 
 
 def committed(name: str) -> str:
@@ -35,14 +38,27 @@ def row(name: str, scores: dict[str, Any], training: dict[str, Any] | None) -> s
 
 
 def test_results_are_the_committed_ones() -> None:
-    default, guide = read("metrics/evaluation.json"), read("benchmarks/guide/evaluation.json")
+    default, guide = read("metrics/evaluation.json"), read(f"{GUIDE}/evaluation.json")
     noisy = {split: kinds["noisy"] for split, kinds in default.items()}
     denoised = {split: kinds["denoised"] for split, kinds in default.items()}
     literal = {split: kinds["denoised"] for split, kinds in guide.items()}
     readme = committed("README.md")
     assert row("noisy", noisy, None) in readme
     assert row("*default*", denoised, read("metrics/training/metrics.json")) in readme
-    assert row("*guide*", literal, read("benchmarks/guide/training.json")) in readme
+    assert row("*guide*", literal, read(f"{GUIDE}/training/metrics.json")) in readme
+
+
+def test_tables_and_pictures_are_of_the_committed_scores(tmp_path: Path) -> None:
+    """What `make results` prints is in the README; what it draws is what is committed."""
+    head = Clone.of_head(tmp_path)
+    drawn = [tmp_path / f"experiments/{name}.png" for name in ("images", "size")]
+    before = [path.read_bytes() for path in drawn]
+    tables = head.run("python", "-m", "tools.results").strip().split("\n\n")
+    assert len(tables) == 5
+    readme = (tmp_path / "README.md").read_text()
+    for table in tables:
+        assert table in readme
+    assert [path.read_bytes() for path in drawn] == before
 
 
 @pytest.fixture
