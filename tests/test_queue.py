@@ -11,7 +11,9 @@ from tests.conftest import ROOT, Clone
 
 def make_table() -> str:
     """What `make table` runs."""
-    lines = subprocess.run(["make", "-n", "table"], cwd=ROOT, capture_output=True, text=True)
+    lines = subprocess.run(
+        ["make", "-n", "--no-print-directory", "table"], cwd=ROOT, capture_output=True, text=True
+    )
     return lines.stdout.splitlines()[-1]
 
 
