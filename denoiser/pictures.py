@@ -74,9 +74,9 @@ def by_method(psnr: pd.Series) -> Figure:
 
 
 def curves(charts: Mapping[str, pd.DataFrame], title: str) -> Figure:
-    """A chart for each table, a curve for each of its columns, over its index, which is named."""
-    columns = min(3, len(charts))
-    rows = -(-len(charts) // columns)
+    """A chart for each table, with a curve for each of its columns, over its index."""
+    columns = math.ceil(math.sqrt(len(charts)))
+    rows = math.ceil(len(charts) / columns)
     figure, axes = plt.subplots(
         rows,
         columns,
@@ -89,9 +89,17 @@ def curves(charts: Mapping[str, pd.DataFrame], title: str) -> Figure:
     for axis in axes.flat[len(charts) :]:
         axis.remove()
     for (name, table), axis in zip(charts.items(), axes.flat, strict=False):
-        table.plot(ax=axis, marker="o", color=["tab:blue", "tab:gray"], title=name, legend=False)
+        table.plot(
+            ax=axis,
+            marker="o",
+            color=["tab:blue", "tab:gray"],
+            title=name,
+            xticks=table.index.tolist(),
+            legend=False,
+        )
         axis.grid(alpha=0.3)
-    axes[0, 0].legend()
+    if table.shape[1] > 1:
+        axes[0, 0].legend()
     return figure
 
 

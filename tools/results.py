@@ -104,10 +104,14 @@ def markdown(
     table: pd.DataFrame, formats: tuple[str, ...] | None = None, headers: list[str] | None = None
 ) -> str:
     """A table with numbers in these formats, two decimals where there are none."""
-    return table.to_markdown(
-        floatfmt=("", *(formats or (".2f",) * table.shape[1])),
-        headers=headers or [str(table.index.name), *map(str, table.columns)],
-        missingval="",
+    return (
+        table.astype(object)
+        .where(table.notna(), None)
+        .to_markdown(
+            floatfmt=("", *(formats or (".2f",) * table.shape[1])),
+            headers=headers or [str(table.index.name), *map(str, table.columns)],
+            missingval="",
+        )
     )
 
 
@@ -164,7 +168,7 @@ def of_sizes(results: dict[str, Result]) -> pd.DataFrame:
         for name, each in results.items()
     }
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("preset")
-    return table.sort_values("PSNR, test")
+    return table.astype(dict.fromkeys(SIZES, int)).sort_values("PSNR, test")
 
 
 def by_size(results: dict[str, Result]) -> dict[str, pd.DataFrame]:
@@ -174,7 +178,7 @@ def by_size(results: dict[str, Result]) -> dict[str, pd.DataFrame]:
     for size in SIZES:
         others = table[[other for other in SIZES if other != size]]
         alike = table[(others == others.loc["**unet-small**"]).all(axis=1)]
-        curves[size] = alike.set_index(size)[["PSNR, test"]].sort_index()
+        curves[size] = alike.set_index(size)[["PSNR, test"]].sort_index().rename_axis(None)
     return curves
 
 
