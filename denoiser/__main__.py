@@ -1,6 +1,7 @@
 """Denoises pictures with the trained model: `python -m denoiser photo.png -o clean.png`."""
 
 import argparse
+import contextlib
 import functools
 import io
 import math
@@ -117,12 +118,26 @@ def load(path: str) -> "keras.Model":
     if not Path(path).is_file():
         raise Wrong(f"{path}: there is no such model: run `dvc repro`, or name one with --model")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import keras
-
     try:
-        return keras.saving.load_model(path, compile=False)
+        with quiet():
+            import keras
+
+            return keras.saving.load_model(path, compile=False)
     except Exception as error:  # Keras raises many kinds; code in a Lambda layer is a ValueError
         raise Wrong(f"{path} cannot be loaded: {error}") from error
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps off standard error what libraries write there past Python: TensorFlow's banner."""
+    error = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(error, 2)
+        os.close(error)
 
 
 def read(path: str) -> Picture:
