@@ -19,12 +19,13 @@ Images = npt.NDArray[np.float32]
 Denoise = Callable[[Images], Images]
 
 # What each is tried with: a window's side and a radius in pixels, the strengths of scikit-image's
-# filters, a penalty relative to the mean variance of the noisy pixels.
+# filters, a penalty relative to the mean variance of the noisy pixels. Wide enough that the best
+# for the noises of `experiments` lies within; the smallest penalty is as good as none.
 GRIDS: dict[str, tuple[float, ...]] = {
-    "median": (3, 5, 7),
-    "gaussian": (0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0),
-    "nlm": (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4),
-    "tv": (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8),
+    "median": (3, 5, 7, 9),
+    "gaussian": (0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0, 2.5),
+    "nlm": (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6),
+    "tv": (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0),
     "ridge": (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0),
 }
 

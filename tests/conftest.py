@@ -108,6 +108,16 @@ class Clone:
             clone.run("git", *command)
         return clone
 
+    @classmethod
+    def after_repro(cls, folder: Path, digits: "Clone") -> "Clone":
+        """The workspace as after `dvc repro` on digits, committed; with the cache of `digits`."""
+        clone = cls.of_workspace(folder)
+        clone.set_params(**digits.read_params())
+        shutil.copy(digits.folder / "dvc.lock", folder)
+        clone.run("dvc", "config", "--local", "cache.dir", str(digits.folder / ".dvc/cache"))
+        clone.run("git", "commit", "-qam", "digits")
+        return clone
+
     def set_params(self, **sections: dict[str, Any]) -> None:
         """Changes params.yaml in there."""
         params_file.set_params(self.folder, **sections)

@@ -1,7 +1,6 @@
 """Experiments that others get: the real `dvc exp push`, `pull`, `apply` and `branch`."""
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +13,9 @@ from tests.conftest import Clone
 def others(digits: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A clone of a git remote, to which somebody else has pushed an experiment `five`."""
     folder = tmp_path_factory.mktemp("exchange")
-    own = Clone.of_workspace(folder / "own")
-    own.set_params(**digits.read_params())
-    shutil.copy(digits.folder / "dvc.lock", own.folder)
-    own.run("dvc", "config", "--local", "cache.dir", str(digits.folder / ".dvc/cache"))
+    own = Clone.after_repro(folder / "own", digits)
     own.run("dvc", "remote", "add", "--default", "shared", str(folder / "store"))
-    own.run("git", "commit", "-qam", "digits")
+    own.run("git", "commit", "-qam", "a remote")
     own.run("git", "init", "-q", "--bare", str(folder / "remote.git"))
     own.run("git", "remote", "add", "origin", str(folder / "remote.git"))
     own.run("git", "push", "-q", "origin", "HEAD:main")

@@ -1,7 +1,6 @@
 """experiments/: every preset runs, `make experiment` keeps what it made, the tables are right."""
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -68,12 +67,8 @@ def test_every_preset_says_why() -> None:
 
 
 def test_experiment_of_a_preset(digits: Clone, tmp_path: Path) -> None:
-    clone = Clone.of_workspace(tmp_path)
-    clone.set_params(fetch={"source": "digits"}, model={"encoder": [16], "decoder": []})
-    # As after a `dvc repro` here. DVC serves no stage from its run cache where dvc.lock has the
-    # folder of CSVs as another one, which is not in its cache.
-    shutil.copy(digits.folder / "dvc.lock", tmp_path)
-    clone.run("dvc", "config", "--local", "cache.dir", str(digits.folder / ".dvc/cache"))
+    clone = Clone.after_repro(tmp_path, digits)
+    clone.set_params(model={"encoder": [16], "decoder": []})
     clone.run("git", "commit", "-qam", "a small one")
     preset = tmp_path / "experiments/tiny.yaml"
     preset.write_text("# Why.\n- train.epochs=1\n- 'model.decoder=[20,30]'\n- plot.images=4\n")
