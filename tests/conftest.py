@@ -122,6 +122,12 @@ class Clone:
         """Changes params.yaml in there."""
         params_file.set_params(self.folder, **sections)
 
+    def experiment(self, name: str) -> str:
+        """The git reference of an experiment in there."""
+        return self.run(
+            "git", "for-each-ref", "--format=%(refname)", f"refs/exps/**/{name}"
+        ).strip()
+
     def read_params(self) -> dict[str, dict[str, Any]]:
         """Its parameters."""
         params: dict[str, dict[str, Any]] = yaml.safe_load(

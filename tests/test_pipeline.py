@@ -184,3 +184,11 @@ def test_own_csvs(clone: Clone, tmp_path: Path) -> None:
     output = other.run("dvc", "repro", "fetch", "split")
     assert "Running stage 'load'" in output
     assert "Running stage 'fetch'" not in output
+
+    # Runs apart from the workspace get what git and DVC keep.
+    other.run("dvc", "add", "train.csv.gz", "test.csv.gz")
+    other.run("git", "add", ".")
+    other.run("git", "commit", "-qm", "CSVs of one's own")
+    output = other.run("dvc", "exp", "run", "--temp", "-n", "mine", "-S", "load.limit=200", "split")
+    assert "Running stage 'split'" in output
+    assert "limit: 200" in other.run("git", "show", other.experiment("mine") + ":params.yaml")
