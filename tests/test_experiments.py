@@ -157,7 +157,7 @@ def test_sizes(tmp_path: Path) -> None:
         model = {"filters": filters, "convolutions": convolutions}
         write_result(tmp_path / name, "uniform 0.9", psnr, model=model, train={"epochs": epochs})
     found = {name: results.Result(tmp_path / name) for name in made}
-    table = results.of_sizes(found)
+    table = results.by_size(found)
     assert list(table.index) == [
         "**size-flat**", "**size-short**", "**unet-small**", "**size-wide**", "**unet**"
     ]  # fmt: skip
@@ -165,7 +165,9 @@ def test_sizes(tmp_path: Path) -> None:
         "filters": 16, "resolutions": 2, "convolutions": 2, "epochs": 9,
         "PSNR, test": 23, "PSNR, val": 23,
     }  # fmt: skip
-    curves = {name: curve["PSNR, test"].to_dict() for name, curve in results.by_size(found).items()}
+    curves = {
+        name: curve["PSNR, test"].to_dict() for name, curve in results.size_curves(found).items()
+    }
     assert curves == {
         "filters": {8: 20, 16: 21},
         "resolutions": {1: 18, 2: 20},

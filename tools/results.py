@@ -83,7 +83,7 @@ def main() -> None:
     print("\n\n".join(tables(results, sizes)))
     draw(results)
     title = "PSNR (dB) of the test images: unet-small, but for one number"
-    pictures.save(pictures.curves(by_size(sizes), title), PRESETS / "size.png")
+    pictures.save(pictures.curves(size_curves(sizes), title), PRESETS / "size.png")
 
 
 def tables(results: dict[str, Result], sizes: dict[str, Result]) -> list[str]:
@@ -96,7 +96,7 @@ def tables(results: dict[str, Result], sizes: dict[str, Result]) -> list[str]:
         *(markdown(table, formats, ["method", *headers]) for table in scored),
         markdown(by_amount(uniform)),
         markdown(by_kind(everyone)),
-        markdown(of_sizes(sizes), ("d",) * len(SIZES) + (".2f", ".2f")),
+        markdown(by_size(sizes), ("d",) * len(SIZES) + (".2f", ".2f")),
     ]
 
 
@@ -157,7 +157,7 @@ def by_kind(results: list[Result]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("trained on")
 
 
-def of_sizes(results: dict[str, Result]) -> pd.DataFrame:
+def by_size(results: dict[str, Result]) -> pd.DataFrame:
     """One row a preset, the worst first: its size, and its PSNR on the test and validation set."""
     rows = {
         f"**{name}**": {size: of(each.params) for size, of in SIZES.items()}
@@ -171,9 +171,9 @@ def of_sizes(results: dict[str, Result]) -> pd.DataFrame:
     return table.astype(dict.fromkeys(SIZES, int)).sort_values("PSNR, test")
 
 
-def by_size(results: dict[str, Result]) -> dict[str, pd.DataFrame]:
+def size_curves(results: dict[str, Result]) -> dict[str, pd.DataFrame]:
     """For each number of SIZES a curve: the presets that differ from `unet-small` in it alone."""
-    table = of_sizes(results)
+    table = by_size(results)
     curves = {}
     for size in SIZES:
         others = table[[other for other in SIZES if other != size]]
