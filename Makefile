@@ -17,7 +17,7 @@ repro: .venv/pipeline  ## run the pipeline; ends with the scores and where the p
 experiment: .venv/pipeline  ## run a preset, NAME=unet; scores in experiments/results
 	@.venv/bin/python -m tools.experiment $(NAME)
 
-results: .venv/pipeline  ## the scores of all presets in tables; draws experiments/images.png
+results: .venv/pipeline  ## the scores of all presets in tables; draws experiments/images.png, size.png
 	@.venv/bin/python -m tools.results
 
 # Not the baselines' scores, nor the hashes of code and data.

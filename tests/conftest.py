@@ -110,7 +110,11 @@ class Clone:
 
     @classmethod
     def after_repro(cls, folder: Path, digits: "Clone") -> "Clone":
-        """The workspace as after `dvc repro` on digits, committed; with the cache of `digits`."""
+        """The workspace as after `dvc repro` on digits, committed; with the cache of `digits`.
+
+        Where dvc.lock has data/raw as a folder that is not in the cache, as in a fresh clone, DVC
+        fails when it serves `load` from its run cache.
+        """
         clone = cls.of_workspace(folder)
         clone.set_params(**digits.read_params())
         shutil.copy(digits.folder / "dvc.lock", folder)

@@ -6,11 +6,10 @@ import json
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from tests.conftest import Clone, refused
+from tests.conftest import ROOT, Clone, refused
 
 
 class Page(html.parser.HTMLParser):
@@ -83,7 +82,7 @@ def test_refuses(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(folder)
         done = subprocess.run(
             [sys.executable, "-m", "tools.report", base],
-            env=clone.env | {"PYTHONPATH": str(Path(__file__).parent.parent)},
+            env=clone.env | {"PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
         )

@@ -19,7 +19,7 @@ from PIL import Image
 
 from stages import files, plot
 from stages.errors import StageError, run
-from tools.git import git
+from tools.command import output
 
 PRESETS, RESULTS = Path("experiments"), Path("experiments/results")
 IMAGES = 10  # of the test set, in each picture
@@ -55,7 +55,7 @@ def execute(name: str, changes: list[str]) -> str:
     flags = [word for change in changes for word in ("-S", change)]
     if subprocess.run(["dvc", "exp", "run", "--temp", "--name", name, *flags]).returncode:
         raise StageError(f"the experiment '{name}' failed, see above")
-    return git("for-each-ref", "--format=%(objectname)", f"refs/exps/**/{name}").strip()
+    return output("git", "for-each-ref", "--format=%(objectname)", f"refs/exps/**/{name}").strip()
 
 
 def keep(commit: str, folder: Path) -> None:
@@ -64,12 +64,12 @@ def keep(commit: str, folder: Path) -> None:
     The rows of `images.png` are the clean images, then those of `methods.csv`, in its order.
     """
     folder.mkdir(parents=True)
-    (folder / "params.yaml").write_text(git("show", f"{commit}:params.yaml"))
-    for name in git("ls-tree", "-r", "--name-only", commit, "metrics").splitlines():
+    (folder / "params.yaml").write_text(output("git", "show", f"{commit}:params.yaml"))
+    for name in output("git", "ls-tree", "-r", "--name-only", commit, "metrics").splitlines():
         if not name.endswith(".png"):
             path = folder / Path(name).relative_to("metrics")
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(git("show", f"{commit}:{name}"))
+            path.write_text(output("git", "show", f"{commit}:{name}"))
     methods = pd.read_csv(folder / "methods.csv")["method"]
     rows = [first_images(commit, path) for path in plot.of_methods(methods).values()]
     Image.fromarray(np.concatenate(rows)).save(folder / "images.png")

@@ -8,7 +8,6 @@ import base64
 import html
 import io
 import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -20,7 +19,7 @@ import pandas as pd
 from denoiser import pictures
 from stages import files
 from stages.errors import StageError, run
-from tools.git import git
+from tools.command import output
 
 REPORT = "report.html"
 PLOTS = Path("metrics/plots")
@@ -61,7 +60,7 @@ def main() -> None:
     params, metrics = compared("params", base), compared("metrics", base)
     changed = params[params["here"] != params[base]]
     page = PAGE.substitute(
-        base=f"{html.escape(base)} ({git('rev-parse', '--short', base).strip()})",
+        base=f"{html.escape(base)} ({output('git', 'rev-parse', '--short', base).strip()})",
         scores=scores(metrics, base),
         changed=changed.to_html(border=0) if len(changed) else "<p>The same.</p>",
         params=params.to_html(border=0),
@@ -74,12 +73,8 @@ def main() -> None:
 
 def compared(what: str, base: str) -> pd.DataFrame:
     """What `dvc metrics diff` or `dvc params diff` says: one row a name, `base` and `here`."""
-    command = ["dvc", what, "diff", base, "--all", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise StageError(done.stderr)
     found: dict[str, dict[str, Any]] = {}
-    for each in json.loads(done.stdout).values():
+    for each in json.loads(output("dvc", what, "diff", base, "--all", "--json")).values():
         found |= each
     rows = {name: [each.get("old", ""), each.get("new", "")] for name, each in found.items()}
     table = pd.DataFrame.from_dict(rows, orient="index", columns=[base, "here"], dtype=object)
@@ -95,7 +90,7 @@ def scores(metrics: pd.DataFrame, base: str) -> str:
 
 def images(base: str) -> list[str]:
     """The losses of both in one chart, and every picture of the pipeline."""
-    history = {base: git("show", f"{base}:{CURVE}"), "here": Path(CURVE).read_text()}
+    history = {base: output("git", "show", f"{base}:{CURVE}"), "here": Path(CURVE).read_text()}
     curves = {
         f"validation, {name}": pd.read_csv(io.StringIO(text), sep="\t", index_col="step")[
             "val_loss"
