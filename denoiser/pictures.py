@@ -98,7 +98,7 @@ def curves(charts: Mapping[str, pd.DataFrame], title: str) -> Figure:
             legend=False,
         )
         axis.grid(alpha=0.3)
-    if table.shape[1] > 1:
+    if any(table.shape[1] > 1 for table in charts.values()):
         axes[0, 0].legend()
     return figure
 

@@ -3,7 +3,7 @@
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, Protocol
 
 import keras
@@ -153,12 +153,14 @@ def fit(
     patience: int | None,
     after_epoch: Callable[[Snapshot], None],
     snapshot: Snapshot | None = None,
+    callbacks: Iterable[keras.callbacks.Callback] = (),
 ) -> None:
     """Fits a compiled model; from a snapshot of an earlier fit on, to the same bits as in one go.
 
     With a `patience` it stops after that many epochs without a better val_loss and keeps the best
     weights; without, it runs all epochs and keeps the last. `after_epoch` gets a snapshot: all
     that the rest depends on, and as "losses" each epoch's loss and val_loss, shape (epochs, 2).
+    Other callbacks of Keras's may watch.
 
     Raises FloatingPointError after an epoch with a loss that is not finite.
     """
@@ -174,7 +176,7 @@ def fit(
         validation_data=feed(validation),
         initial_epoch=done,
         epochs=epochs,
-        callbacks=[Resumable(patience, after_epoch, snapshot)],
+        callbacks=[Resumable(patience, after_epoch, snapshot), *callbacks],
         shuffle=False,  # Batches does it
         verbose=0,
     )

@@ -20,8 +20,11 @@ class Backend(params.Section, extra="ignore"):
     device: Literal["auto", "cpu", "gpu"]
 
 
-def start(section: Backend) -> str:
-    """Imports Keras, set up; returns the device in words. Raises StageError if it is not there."""
+def start(section: Backend, threads: int | None = None) -> str:
+    """Imports Keras, set up; returns the device in words. Raises StageError if it is not there.
+
+    `threads` is how many TensorFlow takes for one operation; by default as many as there are cores.
+    """
     if importlib.util.find_spec(section.backend) is None:
         raise StageError(
             f"train.backend is '{section.backend}', which is not installed: "
@@ -40,7 +43,7 @@ def start(section: Backend) -> str:
     # A person's ~/.keras/keras.json has no say in the result.
     keras.config.set_floatx("float32")
     keras.config.set_image_data_format("channels_last")
-    gpu = find_gpu(section.backend)
+    gpu = find_gpu(section.backend, threads)
     if section.device == "gpu" and gpu is None:
         raise StageError(
             f"train.device is 'gpu', but {section.backend} sees none: "
@@ -62,13 +65,13 @@ def import_keras(backend: str) -> None:
         del sys.modules[name]
 
 
-def find_gpu(backend: str) -> str | None:
+def find_gpu(backend: str, threads: int | None) -> str | None:
     """The name of the GPU that this backend will use, if there is one."""
     if backend == "tensorflow":
         import tensorflow as tf
 
         # XLA's results change between 1 thread and more, not with the number beyond that.
-        tf.config.threading.set_intra_op_parallelism_threads(max(2, os.cpu_count() or 2))
+        tf.config.threading.set_intra_op_parallelism_threads(threads or max(2, os.cpu_count() or 2))
         for gpu in tf.config.list_physical_devices("GPU"):
             return f"GPU ({tf.config.experimental.get_device_details(gpu)['device_name']})"
         return None

@@ -20,12 +20,8 @@ class Classifier(params.Section):
 def main() -> None:
     section = params.read("classifier", Classifier)
     computing = params.read("train", backend.Backend)
-    device = backend.start(computing)
-    if computing.backend == "tensorflow":
-        import tensorflow as tf
-
-        # Convolutions' gradients depend on the number of threads: the same few on any machine.
-        tf.config.threading.set_intra_op_parallelism_threads(2)
+    # Convolutions' gradients depend on the number of threads: the same few on any machine.
+    device = backend.start(computing, threads=2)
     print(f"training the classifier on {device}", flush=True)
     import keras
 

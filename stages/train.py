@@ -8,7 +8,7 @@ from pydantic import Field
 
 from denoiser import noise
 from denoiser.augment import augment
-from stages import backend, checkpoint, files, params
+from stages import backend, checkpoint, files, params, tensorboard
 from stages.errors import StageError
 from stages.history import History
 from stages.noise_params import Noise
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import keras
 
 DATA = [f"data/{kind}/x_{split}.npy" for split in ("train", "val") for kind in ("noisy", "split")]
+SHOWN = 10  # validation images, in TensorBoard
 
 Units = Annotated[int, Field(ge=1, le=65536)]
 Filters = Annotated[int, Field(ge=1, le=4096)]
@@ -57,6 +58,7 @@ class Train(backend.Backend, extra="forbid"):
     patience: Annotated[int, Field(ge=1)] | None
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
     steps_per_execution: Annotated[int, Field(ge=1)]
+    tensorboard: bool
     seed: params.Seed
 
 
@@ -120,6 +122,17 @@ def main() -> None:
     if snapshot is not None:
         history.go_on(snapshot["losses"].tolist())
 
+    callbacks: list[keras.callbacks.Callback] = []
+    if train.tensorboard:
+        shown = {"model": model_params, "noise": noise_params, "train": train}
+        callbacks = tensorboard.callbacks(
+            model,
+            {name: section.model_dump() for name, section in shown.items()},
+            noisy_val[np.arange(min(SHOWN, len(noisy_val)))],
+            clean_val[np.arange(min(SHOWN, len(clean_val)))],
+            goes_on=snapshot is not None,
+        )
+
     def after_epoch(snapshot: training.Snapshot) -> None:
         checkpoint.save(key, snapshot)
         history.add(*snapshot["losses"][-1].tolist())
@@ -133,6 +146,7 @@ def main() -> None:
             train.patience,
             after_epoch,
             snapshot,
+            callbacks,
         )
     except FloatingPointError as error:
         raise StageError(

@@ -128,6 +128,7 @@ CHANGES = {
     "train.patience": "null",
     "train.precision": "mixed_bfloat16",
     "train.steps_per_execution": "1",
+    "train.tensorboard": "true",
     "train.backend": "jax",
     "train.device": "cpu",
     "train.seed": "1",
