@@ -4,7 +4,7 @@ PYTHON ?= python3
 UV := uv==0.13.9
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup repro experiment results table report verify reference chaos bench test format lock
+.PHONY: help setup repro experiment results table report search verify reference chaos bench test format lock
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -28,6 +28,9 @@ table: .venv/pipeline  ## the experiments: parameters in which they differ, and 
 
 report: .venv/pipeline  ## report.html: this result beside the committed one, or BASE=another
 	@.venv/bin/python -m tools.report $(BASE)
+
+search: .venv/search  ## find good parameters, search.yaml: TRIALS=20; many together: STORAGE=postgresql://…
+	@.venv/bin/python -m tools.search $(or $(TRIALS),20) $(STORAGE)
 
 verify: .venv/pipeline  ## recompute the committed result and compare; QUICK=1: a small one
 	@.venv/bin/python -m tools.verify $(if $(QUICK),--quick)
@@ -55,6 +58,7 @@ LOCK = .venv/bin/uv pip compile --quiet --system-certs --upgrade \
 	--universal --python-version 3.11 --fork-strategy fewest --no-annotate --no-header
 lock: .venv/pipeline  ## pin the newest versions of everything
 	$(LOCK) requirements.in -o requirements.txt
+	$(LOCK) requirements-search.in -o requirements-search.txt
 	$(LOCK) requirements-dev.in -o requirements-dev.txt
 	$(LOCK) requirements-cuda.in -o requirements-cuda.txt
 
@@ -71,6 +75,10 @@ INSTALL = .venv/bin/uv pip install --quiet --system-certs --compile-bytecode \
 	$(INSTALL) -r requirements.txt
 	@touch $@
 
-.venv/tests: .venv/pipeline requirements-dev.txt
+.venv/search: .venv/pipeline requirements-search.txt
+	$(INSTALL) -r requirements-search.txt
+	@touch $@
+
+.venv/tests: .venv/search requirements-dev.txt
 	$(INSTALL) -r requirements-dev.txt
 	@touch $@

@@ -32,8 +32,13 @@ def names() -> list[str]:
 
 def overrides(name: str) -> list[str]:
     """A preset's changes to params.yaml, as `-S` takes them."""
+    return resolve(yaml.safe_load((PRESETS / f"{name}.yaml").read_text()))
+
+
+def resolve(lines: list[str]) -> list[str]:
+    """Overrides, with those of a preset for its name."""
     found: list[str] = []
-    for line in yaml.safe_load((PRESETS / f"{name}.yaml").read_text()):
+    for line in lines:
         found += [line] if "=" in line else overrides(line)
     return found
 
@@ -50,11 +55,28 @@ def main() -> None:
 
 def execute(name: str, changes: list[str]) -> str:
     """Runs an experiment of this name apart from the workspace; returns its commit."""
-    # DVC would run every stage again with `--force`, and refuses to replace it without.
-    subprocess.run(["dvc", "exp", "remove", "--quiet", name], stderr=subprocess.DEVNULL)
-    flags = [word for change in changes for word in ("-S", change)]
-    if subprocess.run(["dvc", "exp", "run", "--temp", "--name", name, *flags]).returncode:
+    forget(name)
+    if subprocess.run(["dvc", *arguments(name, changes)]).returncode:
         raise StageError(f"the experiment '{name}' failed, see above")
+    return commit_of(name)
+
+
+def forget(name: str) -> None:
+    """Removes an experiment of this name, if there is one.
+
+    DVC refuses to replace it, or, with `--force`, runs every stage again.
+    """
+    subprocess.run(["dvc", "exp", "remove", "--quiet", name], stderr=subprocess.DEVNULL)
+
+
+def arguments(name: str, changes: list[str]) -> list[str]:
+    """What makes `dvc` run an experiment apart from the workspace."""
+    flags = [word for change in changes for word in ("-S", change)]
+    return ["exp", "run", "--temp", "--name", name, *flags]
+
+
+def commit_of(name: str) -> str:
+    """The commit of an experiment."""
     return output("git", "for-each-ref", "--format=%(objectname)", f"refs/exps/**/{name}").strip()
 
 
