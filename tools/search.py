@@ -5,10 +5,8 @@ a database that all of them reach, on many. The trial of one that is cut off is 
 the next that begins a trial.
 """
 
-import contextlib
 import json
 import signal
-import subprocess
 import sys
 import time
 import warnings
@@ -25,6 +23,7 @@ from stages import params
 from stages.errors import StageError, run
 from tools.command import output
 from tools.experiment import arguments, commit_of, forget, resolve
+from tools.tied_dvc import end_stage, stage_of
 
 FILE = "search.yaml"
 CURVE = "metrics/training/plots/metrics/val_loss.tsv"
@@ -132,18 +131,17 @@ def objective(trial: Trial, search: Search) -> float:
     changes = [f"{key}={suggest(trial, key, values)}" for key, values in search.space.items()]
     forget(name)
     command = ["-m", "tools.tied_dvc", *arguments(name, resolve(search.base) + changes)]
-    dvc = subprocess.Popen([sys.executable, *command])
+    dvc = psutil.Popen([sys.executable, *command])
     reported = 0
     while dvc.poll() is None:
         time.sleep(1)
-        stage = training(dvc)
+        stage = stage_of(dvc, "train")
         losses = val_losses(stage) if stage else []
         for epoch in range(reported, len(losses)):
             trial.report(-losses[epoch], epoch)
         reported = max(reported, len(losses))
         if stage and reported and trial.should_prune():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                stage.kill()
+            end_stage(dvc)
             if dvc.wait():
                 raise optuna.TrialPruned(f"{name}: hopeless after {reported} epochs")
     if dvc.returncode:
@@ -164,17 +162,6 @@ def suggest(trial: Trial, name: str, values: Range | list[Any]) -> Any:
     if isinstance(values.low, int) and isinstance(values.high, int):
         return trial.suggest_int(name, values.low, values.high, log=values.log)
     return trial.suggest_float(name, values.low, values.high, log=values.log)
-
-
-def training(dvc: "subprocess.Popen[bytes]") -> psutil.Process | None:
-    """The stage `train`, while this DVC runs it."""
-    try:
-        for stage in psutil.Process(dvc.pid).children():
-            if "stages.train" in " ".join(stage.cmdline()):
-                return stage
-    except psutil.NoSuchProcess:
-        pass
-    return None
 
 
 def val_losses(stage: psutil.Process) -> list[float]:
