@@ -17,10 +17,13 @@ from tools.params_file import set_params
 
 NAMES = sorted(path.stem for path in (ROOT / "experiments").glob("*.yaml"))
 
-# One process for all: TensorFlow takes longer to start than each of them.
+# One process for all, that compiles nothing: either would take longer than the work.
 STAGES = """
 import os, sys
-from stages import check, load, noise, predict, split, train
+from stages import backend, check, load, noise, params, predict, split, train
+backend.start(params.read("train", backend.Backend))
+import tensorflow
+tensorflow.config.run_functions_eagerly(True)
 for folder in sys.argv[1:]:
     print(folder)
     os.chdir(folder)

@@ -16,8 +16,9 @@ from typing import Annotated, Any
 import optuna
 import psutil
 import yaml
-from optuna.trial import Trial, TrialState
+from optuna.trial import BaseTrial, Trial, TrialState
 from pydantic import Field, ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 
 from stages import params
 from stages.errors import StageError, run
@@ -30,6 +31,7 @@ CURVE = "metrics/training/plots/metrics/val_loss.tsv"
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 # Seconds between a trial's signs of life; and without one, until it counts as cut off.
 HEARTBEAT, GRACE = 5, 20
+TRIES = 5  # to open the storage, a second apart
 
 
 class Range(params.Section):
@@ -95,14 +97,9 @@ def read() -> Search:
 
 
 def open_study(search: Search, url: str) -> optuna.Study:
-    """The study of this name, as others left it, or a new one."""
+    """The study of this name, as others left it, or a new one. Raises StageError."""
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-    storage = optuna.storages.RDBStorage(
-        url,
-        heartbeat_interval=HEARTBEAT,
-        grace_period=GRACE,
-        heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(),
-    )
+    storage = open_storage(url)
     study = optuna.create_study(
         study_name=search.study,
         storage=storage,
@@ -118,6 +115,25 @@ def open_study(search: Search, url: str) -> optuna.Study:
         )
     study.set_user_attr("asked", asked)
     return study
+
+
+def open_storage(url: str) -> optuna.storages.RDBStorage:
+    """The database, new or not. Raises StageError if there is none to be had."""
+    tries = TRIES
+    while True:
+        try:
+            return optuna.storages.RDBStorage(
+                url,
+                heartbeat_interval=HEARTBEAT,
+                grace_period=GRACE,
+                heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(),
+            )
+        except (SQLAlchemyError, ImportError) as error:
+            # Of two that begin in the same moment, one finds the other's tables half made.
+            tries -= 1
+            if not tries:
+                raise StageError(f"STORAGE: {error}") from error
+            time.sleep(1)
 
 
 def objective(trial: Trial, search: Search) -> float:
@@ -151,7 +167,7 @@ def objective(trial: Trial, search: Search) -> float:
     return psnr
 
 
-def suggest(trial: Trial, name: str, values: Range | list[Any]) -> Any:
+def suggest(trial: BaseTrial, name: str, values: Range | list[Any]) -> Any:
     """A value for this parameter, as `-S` takes it."""
     if isinstance(values, list):
         choices = [

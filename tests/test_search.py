@@ -1,0 +1,185 @@
+"""`make search`: real trials, of real experiments, cut off and pruned."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+import yaml
+from optuna.trial import TrialState
+
+from stages.errors import StageError
+from tests.conftest import Clone
+from tools import search
+
+SPACE = {
+    "train.learning_rate": {"low": 0.0001, "high": 0.01, "log": True},
+    "model.encoder": [[32, 16], [16]],
+}
+
+
+def write(folder: Path, **changes: object) -> None:
+    """A small search.yaml."""
+    content = {"study": "small", "base": [], "space": SPACE} | changes
+    (folder / search.FILE).write_text(yaml.dump(content))
+
+
+@pytest.fixture
+def clone(digits: Clone, tmp_path: Path) -> Clone:
+    """The workspace as after `dvc repro` on digits."""
+    return Clone.after_repro(tmp_path, digits)
+
+
+@contextlib.contextmanager
+def searching(clone: Clone, trials: int) -> Iterator["subprocess.Popen[str]"]:
+    """`make search`, until the study has so many finished trials."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tools.search", str(trials)],
+        cwd=clone.folder,
+        env=clone.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def open_study(folder: Path) -> optuna.Study:
+    """The study of the search.yaml in there."""
+    content = search.Search(**yaml.safe_load((folder / search.FILE).read_text()))
+    return search.open_study(content, f"sqlite:///{folder}/search.db")
+
+
+def wait_for_epochs(clone: Clone) -> None:
+    """Waits until `dvc exp show` has shown epochs go by in an experiment that runs."""
+    before: dict[str, int] = {}
+    for _ in range(60):
+        for base in json.loads(clone.run("dvc", "exp", "show", "--json")):
+            for experiment in base["experiments"] or []:
+                if (experiment["executor"] or {}).get("state") == "running":
+                    revision = experiment["revs"][-1]
+                    metrics = revision["data"]["metrics"].get("metrics/training/metrics.json", {})
+                    step = metrics.get("data", {}).get("step", 0)  # nothing yet, or an error
+                    if step > before.get(revision["rev"], step):
+                        return
+                    before[revision["rev"]] = step
+    pytest.fail("no experiment was seen to go on")
+
+
+def test_one_of_two_is_killed_and_nothing_is_lost_or_done_twice(clone: Clone) -> None:
+    write(clone.folder, base=["train.epochs=80", "train.patience=null"])
+    with searching(clone, 2) as killed, searching(clone, 2) as other:
+        wait_for_epochs(clone)
+        killed.kill()
+        printed, _ = other.communicate(timeout=600)
+    assert other.returncode == 0, printed
+    trials = open_study(clone.folder).trials
+    finished = {trial.user_attrs["experiment"]: trial for trial in trials if trial.values}
+    assert [trial.state for trial in trials if not trial.values] == [TrialState.FAIL]
+    assert len(trials) == 3
+    assert set(finished) == {"small-0", "small-1"}  # the one that was cut off, too
+    assert set(clone.run("dvc", "exp", "list", "--name-only").split()) == set(finished)
+    for name, trial in finished.items():
+        commit = clone.experiment(name)
+        params = yaml.safe_load(clone.run("git", "show", f"{commit}:params.yaml"))
+        assert params["train"]["learning_rate"] == trial.params["train.learning_rate"]
+        assert params["model"]["encoder"] == json.loads(trial.params["model.encoder"])
+        assert params["train"]["epochs"] == 80
+        scores = json.loads(clone.run("git", "show", f"{commit}:metrics/evaluation.json"))
+        assert scores["val"]["denoised"]["psnr"] == trial.value
+    best = max(finished, key=lambda name: finished[name].value or 0)
+    assert f"the best of 2: {best}, PSNR" in printed
+
+    assert '"state": "running"' not in clone.run("dvc", "exp", "show", "--json")
+    assert f"the best of 2: {best}" in clone.run("python", "-m", "tools.search", "2")
+    assert len(open_study(clone.folder).trials) == 3
+
+
+def test_a_hopeless_trial_is_ended_and_is_no_experiment(clone: Clone) -> None:
+    write(clone.folder, base=["train.epochs=1000", "train.patience=null"])
+    study = open_study(clone.folder)
+    distributions = {
+        "train.learning_rate": optuna.distributions.FloatDistribution(1e-4, 1e-2, log=True),
+        "model.encoder": optuna.distributions.CategoricalDistribution(["[32,16]", "[16]"]),
+    }
+    for _ in range(5):  # that were better in each epoch than any can be
+        study.add_trial(
+            optuna.create_trial(
+                value=90.0,
+                params={"train.learning_rate": 1e-3, "model.encoder": "[16]"},
+                distributions=distributions,
+                user_attrs={"experiment": "better"},
+                intermediate_values=dict.fromkeys(range(1000), 0.0),
+            )
+        )
+    with searching(clone, 6) as process:
+        printed, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, printed
+    assert study.trials[-1].state == TrialState.PRUNED
+    assert "small-5: hopeless after" in printed
+    assert "failed to reproduce 'train'" in printed
+    assert "the best of 6: better, PSNR 90.00 dB" in printed
+    assert clone.run("dvc", "exp", "list", "--name-only") == ""
+    assert clone.run("git", "status", "--short") == " M search.yaml\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"space": {"train.learning_rat": [1]}}, "did you mean 'train.learning_rate'?"),
+        ({"space": {"train.loss": ["mse", "mae"]}}, "'train.loss' cannot be searched"),
+        ({"space": {"noise.amount": [0.1]}}, "'noise.amount' cannot be searched"),
+        ({"space": {}}, "search.yaml: space: "),
+        ({"space": {"train.epochs": {"low": 1}}}, "space.train.epochs.Range.high: Field required"),
+        ({"study": "two words"}, "search.yaml: study: "),
+        ({"bases": []}, "search.yaml: bases: "),
+    ],
+)
+def test_refuses(workspace: Path, changes: dict[str, Any], message: str) -> None:
+    write(workspace, **changes)
+    with pytest.raises(StageError, match=r"^search\.yaml: ") as error:
+        search.read()
+    assert message in str(error.value)
+
+
+def test_a_study_keeps_to_its_space(workspace: Path) -> None:
+    write(workspace)
+    for _ in range(2):
+        open_study(workspace)
+    write(workspace, base=["train.epochs=3"])
+    with pytest.raises(StageError, match="'small' was begun with another base or space"):
+        open_study(workspace)
+    write(workspace, base=["train.epochs=3"], study="other")
+    open_study(workspace)
+
+
+def test_a_storage_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "TRIES", 1)
+    with pytest.raises(StageError, match="^STORAGE: "):
+        search.open_storage("no database")
+
+
+def test_what_is_tried_lies_in_the_space() -> None:
+    """As `-S` takes it: lists, nulls and words, whole numbers and fractions."""
+    trial = optuna.trial.FixedTrial(
+        {"list": "[32,16]", "null": "null", "word": "relu", "n": 3, "x": 3}
+    )
+    assert search.suggest(trial, "list", [[32, 16], [16]]) == "[32,16]"
+    assert search.suggest(trial, "null", [None, 5]) == "null"
+    assert search.suggest(trial, "word", ["relu", "gelu"]) == "relu"
+    whole = search.suggest(trial, "n", search.Range(low=1, high=4))
+    assert (whole, type(whole)) == (3, int)
+    fraction = search.suggest(trial, "x", search.Range(low=1, high=4.5))
+    assert (fraction, type(fraction)) == (3.0, float)
