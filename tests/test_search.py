@@ -179,7 +179,7 @@ def test_what_is_tried_lies_in_the_space() -> None:
     assert search.suggest(trial, "list", [[32, 16], [16]]) == "[32,16]"
     assert search.suggest(trial, "null", [None, 5]) == "null"
     assert search.suggest(trial, "word", ["relu", "gelu"]) == "relu"
-    whole = search.suggest(trial, "n", search.Range(low=1, high=4))
-    assert (whole, type(whole)) == (3, int)
-    fraction = search.suggest(trial, "x", search.Range(low=1, high=4.5))
-    assert (fraction, type(fraction)) == (3.0, float)
+    assert search.suggest(trial, "n", search.Range(low=1, high=4, log=True)) == 3
+    assert search.suggest(trial, "x", search.Range(low=1, high=4.5)) == 3
+    assert trial.distributions["n"] == optuna.distributions.IntDistribution(1, 4, log=True)
+    assert trial.distributions["x"] == optuna.distributions.FloatDistribution(1, 4.5)

@@ -98,7 +98,6 @@ def read() -> Search:
 
 def open_study(search: Search, url: str) -> optuna.Study:
     """The study of this name, as others left it, or a new one. Raises StageError."""
-    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     storage = open_storage(url)
     study = optuna.create_study(
         study_name=search.study,
@@ -119,6 +118,7 @@ def open_study(search: Search, url: str) -> optuna.Study:
 
 def open_storage(url: str) -> optuna.storages.RDBStorage:
     """The database, new or not. Raises StageError if there is none to be had."""
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     tries = TRIES
     while True:
         try:
