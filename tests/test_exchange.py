@@ -1,10 +1,13 @@
-"""Experiments that others get: the real `dvc exp push`, `pull`, `apply` and `branch`."""
+"""What others get, through git, a folder and S3: the real `dvc push`, `dvc exp push` and so on."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import numpy as np
 import pytest
+from moto.server import ThreadedMotoServer
 
 from tests.conftest import Clone
 
@@ -46,3 +49,40 @@ def test_an_experiment_becomes_a_branch(others: Clone) -> None:
     assert "images: 5" in others.run("git", "show", "with-five:params.yaml")
     changed = others.run("git", "diff", "--name-only", "HEAD", "with-five").split()
     assert {Path(name).parts[0] for name in changed} == {"dvc.lock", "metrics", "params.yaml"}
+
+
+KEYS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a server that speaks S3, with a bucket `images`."""
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    address = f"http://{host}:{port}"
+    boto3.client("s3", endpoint_url=address).create_bucket(Bucket="images")
+    yield address
+    server.stop()
+
+
+def test_data_and_models_travel_through_s3(others: Clone, s3: str, tmp_path: Path) -> None:
+    others.run("dvc", "pull")
+    others.run("dvc", "remote", "add", "--default", "s3", "s3://images/dvc")
+    others.run("dvc", "remote", "modify", "s3", "endpointurl", s3)
+    others.run("git", "commit", "-qam", "a remote on S3")
+    assert "files pushed" in others.run("dvc", "push", env=KEYS)
+
+    fresh = Clone(tmp_path / "fresh")
+    others.run("git", "clone", "-q", str(others.folder), str(fresh.folder))
+    fresh.run("dvc", "pull", env=KEYS)
+    for name in ("models/autoencoder.keras", "data/denoised/x_test.npy"):
+        ours, theirs = ((clone.folder / name).read_bytes() for clone in (others, fresh))
+        assert ours == theirs
+    assert "Running stage" not in fresh.run("dvc", "repro")

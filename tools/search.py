@@ -60,13 +60,13 @@ def main() -> None:
     # Ctrl-C cuts a trial off as anything else does. Optuna would take it for one that failed.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     study = open_study(search, storage)
-    while len(study.get_trials(deepcopy=False, states=FINISHED)) < wanted:
+    while (count := len(study.get_trials(deepcopy=False, states=FINISHED))) < wanted:
         study.optimize(lambda trial: objective(trial, search), n_trials=1)
     if not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
         raise StageError("no experiment ended well, see above")
     best = study.best_trial
     name = best.user_attrs["experiment"]
-    print(f"\nthe best of {wanted}: {name}, PSNR {best.value:.2f} dB")
+    print(f"\nthe best of {count}: {name}, PSNR {best.value:.2f} dB")
     print("\n".join(f"  {parameter}={value}" for parameter, value in best.params.items()))
     print(f"to have it here: dvc exp apply {name}")
 
