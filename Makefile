@@ -4,7 +4,7 @@ PYTHON ?= python3
 UV := uv==0.13.9
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup repro experiment results table report search verify reference chaos bench test format lock
+.PHONY: help setup repro experiment results table report comment search verify reference chaos bench test format lock
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -28,6 +28,9 @@ table: .venv/pipeline  ## the experiments: parameters in which they differ, and 
 
 report: .venv/pipeline  ## report.html: this result beside the committed one, or BASE=another
 	@.venv/bin/python -m tools.report $(BASE)
+
+comment: .venv/pipeline  ## comment/: the small result beside BASE's, for a pull request; fails if it fell
+	@.venv/bin/python -m tools.comment $(BASE)
 
 search: .venv/search  ## find good parameters, search.yaml: TRIALS=20; many together: STORAGE=postgresql://…
 	@.venv/bin/python -m tools.search $(or $(TRIALS),20) $(STORAGE)

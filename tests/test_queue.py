@@ -1,13 +1,27 @@
-"""Experiments from DVC's queue, at once: the real thing."""
+"""Experiments from DVC's queue, at once, and what compares them: the real thing."""
 
 import csv
+import itertools
 import json
 import re
 import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
+from tests.browser import measure
 from tests.conftest import ROOT, Clone
+
+CHANGES = {
+    "same": ["train.epochs=15"],
+    "other": [
+        "model.encoder=[32,16]",
+        "train.epochs=2",
+        "noise.kind=gaussian",
+        "noise.amount=0.75",
+    ],
+}
 
 
 def make_table() -> str:
@@ -32,25 +46,32 @@ def run_queue(clone: Clone) -> None:
     assert status.count("Success") == 2, status
 
 
-def test_two_queued_experiments_at_once(digits: Clone, tmp_path: Path) -> None:
-    clone = Clone.of_workspace(tmp_path)
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A fresh clone in which two experiments have run at once."""
+    clone = Clone.of_workspace(tmp_path_factory.mktemp("two"))
     clone.set_params(fetch={"source": "digits"})
     clone.run("git", "commit", "-qam", "digits")
-    changes = {
-        "same": ["train.epochs=15"],
-        "other": [
-            "model.encoder=[32,16]",
-            "train.epochs=1",
-            "noise.kind=gaussian",
-            "noise.amount=0.75",
-        ],
-    }
-    for name, change in changes.items():
-        flags = [word for setting in change for word in ("-S", setting)]
+    for name, changes in CHANGES.items():
+        flags = [word for change in changes for word in ("-S", change)]
         clone.run("dvc", "exp", "run", "--queue", "-n", name, *flags)
     run_queue(clone)
+    return clone
 
-    table = csv.DictReader(clone.run("sh", "-c", f"{make_table()} --csv").splitlines())
+
+def test_a_queued_experiment_is_what_a_run_in_the_workspace_is(two: Clone, digits: Clone) -> None:
+    assert two.run("git", "show", f"{two.experiment('same')}:dvc.lock") == digits.lock
+    assert two.run("git", "status", "--short") == ""  # and the workspace is as it was
+
+
+def test_its_log_can_be_read(two: Clone) -> None:
+    log = two.run("dvc", "queue", "logs", "same")
+    assert re.findall(r"^epoch +(\d+)/15  loss ", log, re.MULTILINE) == list(map(str, range(1, 16)))
+    assert not re.search(r"\r(?!\n)", log)  # no line over and over
+
+
+def test_the_table_has_what_differs_and_the_scores(two: Clone) -> None:
+    table = csv.DictReader(two.run("sh", "-c", f"{make_table()} --csv").splitlines())
     rows = {row["Experiment"]: row for row in table}
     assert set(table.fieldnames or ()) == {
         "Experiment", "rev", "typ", "State", "val_loss", "epochs", "accuracy.denoised",
@@ -58,28 +79,83 @@ def test_two_queued_experiments_at_once(digits: Clone, tmp_path: Path) -> None:
         "model.encoder", "noise.amount", "noise.kind", "train.epochs",
     }  # fmt: skip
     assert rows["other"]["model.encoder"] == "[32, 16]"
-    assert rows["other"]["train.epochs"] == "1"
+    assert rows["other"]["train.epochs"] == "2"
     assert (rows["other"]["noise.kind"], rows["other"]["noise.amount"]) == ("gaussian", "0.75")
-    other = clone.run("git", "show", f"{clone.experiment('other')}:metrics/evaluation.json")
+    other = two.run("git", "show", f"{two.experiment('other')}:metrics/evaluation.json")
     noisy = json.loads(other)["val"]["noisy"]["psnr"]
     assert float(rows["other"]["val.denoised.psnr"]) > noisy
 
-    assert clone.run("git", "show", f"{clone.experiment('same')}:dvc.lock") == digits.lock
-    assert clone.run("git", "status", "--short") == ""  # and the workspace is as it was
+
+NOISES = ["uniform", "gaussian", "salt and pepper", "speckle", "poisson", "masking"]
+# Each chart's title, axes, and how many curves or bars it has of one experiment.
+CHARTS = [
+    ("Loss", {"epoch", "loss"}, 2),
+    *((f"PSNR on {noise} noise", {"amount", "PSNR (dB)"}, 1) for noise in NOISES),
+    ("PSNR on validation images by method", {"PSNR (dB)", "method"}, 9),
+    ("PSNR of denoised validation images by class", {"PSNR (dB)", "class"}, 10),
+]
+PICTURES = [
+    "best", "first", "losses", "methods",
+    "psnr_by_amount", "psnr_by_class", "psnr_by_method", "worst",
+]  # fmt: skip
+
+
+def test_the_page_that_compares_two_draws_all_of_it(two: Clone, tmp_path: Path) -> None:
+    two.run("dvc", "plots", "diff", "same", "other", "--out", str(tmp_path))
+    page = measure(tmp_path / "index.html")
+    assert page["charset"] == "UTF-8"
+    charts = [block for block in page["blocks"] if not block["images"]]
+    assert [chart["title"] for chart in charts] == [[title] for title, _, _ in CHARTS]
+    for chart, (title, axes, count) in zip(charts, CHARTS, strict=True):
+        assert set(chart["axes"]) == axes
+        assert {"same", "other"} <= set(chart["legend"])
+        drawn = [box for box in chart["marks"] if box[2] > box[0] or box[3] > box[1]]
+        assert len(drawn) >= 2 * count, title
+        inside = [box for _, box in chart["words"]] + chart["marks"]
+        assert all(lies_in(box, chart["box"]) for box in inside), title
+        apart([box for _, box in chart["words"]])
+
+    pictures = [block for block in page["blocks"] if block["images"]]
+    assert [block["id"] for block in pictures] == [f"metrics_plots_{name}_png" for name in PICTURES]
+    for block in pictures:
+        (width, left), (other_width, right) = block["images"]
+        assert width > 100
+        assert other_width > 100
+        assert left[1] == right[1]  # side by side
+        apart([left, right])
+    apart([block["box"] for block in page["blocks"]])
+
+
+Box = list[float]  # left, top, right, bottom
+
+
+def lies_in(inner: Box, outer: Box) -> bool:
+    """Whether a box lies in another."""
+    starts = zip(inner[:2], outer[:2], strict=True)
+    ends = zip(inner[2:], outer[2:], strict=True)
+    return all(ours >= theirs - 1 for ours, theirs in starts) and all(
+        ours <= theirs + 1 for ours, theirs in ends
+    )
+
+
+def apart(boxes: list[Box]) -> None:
+    """Fails where two boxes overlap, by a pixel or more."""
+    for one, other in itertools.combinations(boxes, 2):
+        width = min(one[2], other[2]) - max(one[0], other[0])
+        height = min(one[3], other[3]) - max(one[1], other[1])
+        assert width < 1 or height < 1, (one, other)
 
 
 def test_a_grid_repeats_no_stage_that_the_workspace_has_run(digits: Clone, tmp_path: Path) -> None:
     clone = Clone.after_repro(tmp_path, digits)
-    grid = ["-S", "train.epochs=1", "-S", "model.encoder=[32,16],[16,8]"]
-    queued = clone.run("dvc", "exp", "run", "--queue", *grid)
+    grid = "robustness.amounts.uniform=[0.5],[0.6,0.9]"
+    queued = clone.run("dvc", "exp", "run", "--queue", "-S", "plot.images=5", "-S", grid)
     names = re.findall("Queued experiment '(.*)'", queued)
     run_queue(clone)
+    amounts = []
     for name in names:
         log = clone.run("dvc", "queue", "logs", name)
-        assert "epoch   1/1  loss" in log
-        assert not re.search(r"\r(?!\n)", log)  # no line over and over
-        ran = re.findall("Running stage '(.*)'", log)
-        assert ran == ["check", "train", "predict", "robustness", "classify", "evaluate", "plot"]
-    table = csv.DictReader(clone.run("sh", "-c", f"{make_table()} --csv").splitlines())
-    rows = {row["Experiment"]: row["model.encoder"] for row in table}
-    assert [rows[name] for name in names] == ["[32, 16]", "[16, 8]"]
+        assert re.findall("Running stage '(.*)'", log) == ["check", "robustness", "plot"]
+        made = clone.run("git", "show", f"{clone.experiment(name)}:metrics/robustness/uniform.csv")
+        amounts.append([float(row["amount"]) for row in csv.DictReader(made.splitlines())])
+    assert amounts == [[0.5], [0.6, 0.9]]

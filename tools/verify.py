@@ -37,8 +37,7 @@ class Result(NamedTuple):
     @classmethod
     def read(cls, folder: Path) -> "Result":
         lock = yaml.safe_load((folder / "dvc.lock").read_text())
-        metrics = pd.json_normalize(json.loads((folder / EVALUATION).read_text())).iloc[0]
-        return cls(lock, metrics.astype(float))
+        return cls(lock, read_metrics((folder / EVALUATION).read_text()))
 
     def hashes(self) -> dict[str, str]:
         """The hash of each output."""
@@ -49,6 +48,11 @@ class Result(NamedTuple):
         """All of params.yaml, as the stage `check` saw it."""
         found: Params = self.lock["stages"]["check"]["params"]["params.yaml"]
         return found
+
+
+def read_metrics(evaluation: str) -> pd.Series:
+    """Each metric of an evaluation.json by its dotted name."""
+    return pd.json_normalize(json.loads(evaluation)).iloc[0].astype(float)
 
 
 def main() -> None:
