@@ -35,7 +35,7 @@ PAGE = """\
 def main() -> None:
     base = sys.argv[1] if len(sys.argv) > 1 else "HEAD"
     committed = read_metrics(output("git", "show", f"{base}:{QUICK / EVALUATION}"))
-    changed = output("dvc", "params", "diff", base, "HEAD", "--md").strip()
+    heading, line, *changed = output("dvc", "params", "diff", base, "HEAD", "--md").splitlines()
     with tempfile.TemporaryDirectory() as folder, files.replacing(COMMENT) as made:
         clone = Path(folder)
         subprocess.run(["git", "clone", "--quiet", ".", clone], check=True)
@@ -47,7 +47,9 @@ def main() -> None:
         text = PAGE.format(
             base=base,
             scores=markdown(table, (".4f",) * 3),
-            params=changed or "No parameter differs.",
+            params="\n".join([heading, line, *changed])
+            if any(changed)
+            else "No parameter differs.",
             pictures="\n".join(f"![{name}]({name}.png)" for name in PICTURES),
         )
         (made / "comment.md").write_text(text)
