@@ -4,7 +4,7 @@ PYTHON ?= python3
 UV := uv==0.13.9
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup repro experiment results table report comment search verify reference chaos bench test format lock
+.PHONY: help setup repro experiment results table report comment search tour verify reference chaos bench test format lock
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -24,7 +24,7 @@ results: .venv/pipeline  ## the scores of all presets in tables; draws experimen
 HIDE = ^(Created|Executor|step|best_epoch|loss|settings|data/|models/|metrics/|stages/|denoiser/|requirements)|.*mse$$|(val|test|accuracy)\.(?!denoised)
 
 table: .venv/pipeline  ## the experiments: parameters in which they differ, and scores
-	@dvc exp show --only-changed --no-pager --drop '$(HIDE)'
+	@dvc exp show --only-changed --md --drop '$(HIDE)'
 
 report: .venv/pipeline  ## report.html: this result beside the committed one, or BASE=another
 	@.venv/bin/python -m tools.report $(BASE)
@@ -34,6 +34,9 @@ comment: .venv/pipeline  ## comment/: the small result beside BASE's, for a pull
 
 search: .venv/search  ## find good parameters, search.yaml: TRIALS=20; many together: STORAGE=postgresql://…
 	@.venv/bin/python -m tools.search $(or $(TRIALS),20) $(STORAGE)
+
+tour: .venv/tests  ## run docs/experiments.md, an hour, and write what it prints
+	@.venv/bin/python -m tools.tour
 
 verify: .venv/pipeline  ## recompute the committed result and compare; QUICK=1: a small one
 	@.venv/bin/python -m tools.verify $(if $(QUICK),--quick)

@@ -33,6 +33,11 @@ SetParams = Callable[..., None]
 SHORT = {"epochs": 15}  # of a run on digits: enough to cut it off several times
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest modules first: no process is to be left with one of them at the end."""
+    items.sort(key=lambda item: item.path.stem not in ("test_search", "test_queue"))
+
+
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder with the project's params.yaml, as the current one."""
