@@ -11,7 +11,7 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 from PIL import Image
 
-from tests.conftest import ROOT, Clone, refused, write_csv
+from tests.conftest import ROOT, SHORT, Clone, refused, write_csv
 from tools import experiment, results
 from tools.params_file import set_params
 
@@ -71,25 +71,24 @@ def test_every_preset_says_why() -> None:
 
 def test_experiment_of_a_preset(digits: Clone, tmp_path: Path) -> None:
     clone = Clone.after_repro(tmp_path, digits)
-    clone.set_params(model={"encoder": [16], "decoder": []})
-    clone.run("git", "commit", "-qam", "a small one")
     preset = tmp_path / "experiments/tiny.yaml"
-    preset.write_text("# Why.\n- train.epochs=1\n- 'model.decoder=[20,30]'\n- plot.images=4\n")
+    preset.write_text("# Why.\n- plot.images=4\n- 'robustness.amounts.uniform=[0.5,0.9]'\n")
     clone.run("git", "add", str(preset))
     output = ""
     for _ in range(2):  # the second replaces the first
         output = clone.run("python", "-m", "tools.experiment", "tiny")
     assert "dvc exp apply tiny" in output
     assert "tiny" in clone.run("dvc", "exp", "list", "--all-commits")
-    assert "decoder: []" in (tmp_path / "params.yaml").read_text()  # the workspace as it was
+    assert clone.read_params()["plot"]["images"] == 10  # the workspace as it was
 
     kept = tmp_path / "experiments/results/tiny"
-    assert json.loads((kept / "training/metrics.json").read_text())["epochs"] == 1
+    assert json.loads((kept / "training/metrics.json").read_text())["epochs"] == SHORT["epochs"]
     made = pd.read_csv(kept / "methods.csv")["method"]
     with Image.open(kept / "images.png") as file:
         assert file.size == (280, 28 * (1 + len(made)))
     result = results.Result(kept)
-    assert result.params["model"]["decoder"] == [20, 30]
+    assert result.params["plot"]["images"] == 4
+    assert list(result.robustness["uniform"].index) == [0.5, 0.9]
     clean = np.load(digits.folder / "data/split/x_test.npy")[:10]
     np.testing.assert_allclose(result.images()["clean"], clean, atol=0.5 / 255 + 1e-6)
     ridge = np.load(digits.folder / "data/baselines/ridge.npy")[:10]

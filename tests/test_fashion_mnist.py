@@ -46,7 +46,7 @@ def test_a_file_that_is_not_the_official_one_is_an_error(
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """A clone in which the pipeline has run on Fashion-MNIST, for one epoch."""
+    """A clone in which the pipeline has run on Fashion-MNIST, for one epoch, up to the scores."""
     clone = Clone.of_workspace(tmp_path_factory.mktemp("clone"))
     clone.set_params(
         fetch={"source": "fashion-mnist"},
@@ -54,7 +54,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
         train={"epochs": 1},
     )
     try:
-        clone.run("dvc", "repro")
+        clone.run("dvc", "repro", "evaluate")
     except AssertionError as error:
         if fashion_mnist.NOWHERE in str(error) and "CI" not in os.environ:
             pytest.skip(fashion_mnist.NOWHERE)
