@@ -29,10 +29,10 @@ table: .venv/pipeline  ## the experiments: parameters in which they differ, and 
 report: .venv/pipeline  ## report.html: this result beside the committed one, or BASE=another
 	@.venv/bin/python -m tools.report $(BASE)
 
-comment: .venv/pipeline  ## comment/: the small result beside BASE's, for a pull request; fails if it fell
+comment: .venv/pipeline  ## comment/, for a pull request: the small result beside that of BASE
 	@.venv/bin/python -m tools.comment $(BASE)
 
-search: .venv/search  ## find good parameters, search.yaml: TRIALS=20; many together: STORAGE=postgresql://…
+search: .venv/search  ## find good parameters by search.yaml, TRIALS=20; STORAGE=postgresql://…
 	@.venv/bin/python -m tools.search $(or $(TRIALS),20) $(STORAGE)
 
 tour: .venv/tests  ## run docs/experiments.md, an hour, and write what it prints

@@ -154,6 +154,23 @@ def test_refuses(workspace: Path, changes: dict[str, Any], message: str) -> None
     assert message in str(error.value)
 
 
+def test_searches_what_lies_deeper_too(workspace: Path) -> None:
+    write(workspace, space={"train.augment.flip": [True, False]})
+    assert search.read().space == {"train.augment.flip": [True, False]}
+
+
+def test_does_not_replace_the_experiments_of_another_search(tmp_path: Path) -> None:
+    clone = Clone.of_workspace(tmp_path)
+    write(tmp_path)
+    head = clone.run("git", "rev-parse", "HEAD").strip()
+    clone.run("git", "update-ref", f"refs/exps/{head[:2]}/{head[2:]}/small-7", head)
+    with searching(clone, 1) as process:
+        printed, _ = process.communicate(timeout=600)
+    assert process.returncode == 1
+    assert "there are experiments small-… of another search: `dvc exp remove`" in printed
+    assert clone.experiment("small-7")
+
+
 def test_a_study_keeps_to_its_space(workspace: Path) -> None:
     write(workspace)
     for _ in range(2):

@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from stages import params
 from stages.errors import StageError, run
+from stages.tensorboard import flat
 from tools.command import output
 from tools.experiment import arguments, commit_of, forget, resolve
 from tools.tied_dvc import end_stage, stage_of
@@ -54,12 +55,19 @@ class Search(params.Section):
 
 
 def main() -> None:
+    if not sys.argv[1].isdecimal():
+        raise StageError(f"make search TRIALS={sys.argv[1]}: TRIALS is a whole number")
     wanted = int(sys.argv[1])
     storage = sys.argv[2] if len(sys.argv) > 2 else "sqlite:///search.db"
     search = read()
     # Ctrl-C cuts a trial off as anything else does. Optuna would take it for one that failed.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     study = open_study(search, storage)
+    if not study.get_trials(deepcopy=False) and commit_of(f"{search.study}-[0-9]*"):
+        raise StageError(
+            f"{FILE}: there are experiments {search.study}-… of another search: `dvc exp remove` "
+            "them, or give this study another name"
+        )
     while (count := len(study.get_trials(deepcopy=False, states=FINISHED))) < wanted:
         study.optimize(lambda trial: objective(trial, search), n_trials=1)
     if not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
@@ -81,12 +89,8 @@ def read() -> Search:
         lines = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
         raise StageError(f"{FILE}: {'; '.join(lines)}") from error
     file = params.load()
-    known = [
-        f"{section}.{name}"
-        for section in ("model", "train")
-        for name in file[section]
-        if (section, name) != ("train", "loss")
-    ]
+    known = flat({section: file.get(section, {}) for section in ("model", "train")})
+    known.pop("train.loss", None)
     for name in search.space:
         if name not in known:
             raise StageError(

@@ -69,11 +69,10 @@ def execute(command: str, clone: Path) -> str:
         env=env,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
     )
+    text = ESCAPES.sub("", done.stdout.decode()).replace(str(clone.parent), "~")
     if done.returncode:
-        raise StageError(f"{command}: {done.stdout}")
-    text = ESCAPES.sub("", done.stdout).replace(str(clone.parent), "~")
+        raise StageError(f"{command}: {text}")
     return "\n".join(line.rsplit("\r", 1)[-1].rstrip() for line in text.split("\n"))
 
 
