@@ -10,6 +10,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -150,16 +151,19 @@ class Clone:
 
     def run(self, *command: str, env: dict[str, str] | None = None) -> str:
         """Runs a command in there, which has to succeed; returns what it printed."""
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.env | (env or {}),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout
-        return done.stdout
+        # Not through a pipe: it would stay open for as long as a queue that the command starts.
+        with tempfile.TemporaryFile("w+") as printed:
+            done = subprocess.run(
+                command,
+                cwd=self.folder,
+                env=self.env | (env or {}),
+                stdout=printed,
+                stderr=subprocess.STDOUT,
+            )
+            printed.seek(0)
+            text = printed.read()
+        assert done.returncode == 0, text
+        return text
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from stages.errors import StageError, run
 from tools import browser
 
 PAGE = Path("docs/experiments.md")
-KEPT = 12  # lines of what a command prints, at most
+KEPT = 16  # lines of what a command prints, at most
 # TensorFlow's own, which it prints before anybody can ask it not to.
 NOISE = re.compile(r"WARNING: All log messages|[IWE]\d{4} |To enable the following instructions")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -57,20 +57,19 @@ def lines(block: str, clone: Path) -> Iterator[str]:
 
 def execute(command: str, clone: Path) -> str:
     """What a command prints on a terminal. Raises StageError where it fails."""
-    env = os.environ | {
+    env = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")} | {
         "PATH": f"{clone}/.venv/bin:{os.environ['PATH']}",
         "HOME": str(clone.parent / "home"),
         **{f"GIT_{who}_NAME": "you" for who in ("AUTHOR", "COMMITTER")},
         **{f"GIT_{who}_EMAIL": "you@example.org" for who in ("AUTHOR", "COMMITTER")},
     }
-    done = subprocess.run(
-        ["bash", "-c", command],
-        cwd=clone,
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    text = ESCAPES.sub("", done.stdout.decode()).replace(str(clone.parent), "~")
+    # Not through a pipe: it would stay open for as long as a queue that the command starts.
+    with tempfile.TemporaryFile() as printed:
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=clone, env=env, stdout=printed, stderr=printed
+        )
+        printed.seek(0)
+        text = ESCAPES.sub("", printed.read().decode()).replace(str(clone.parent), "~")
     if done.returncode:
         raise StageError(f"{command}: {text}")
     return "\n".join(line.rsplit("\r", 1)[-1].rstrip() for line in text.split("\n"))
