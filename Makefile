@@ -20,8 +20,8 @@ experiment: .venv/pipeline  ## run a preset, NAME=unet; scores in experiments/re
 results: .venv/pipeline  ## the scores of all presets in tables; draws experiments/images.png, size.png
 	@.venv/bin/python -m tools.results
 
-# Not the baselines' scores, nor the hashes of code and data.
-HIDE = ^(Created|Executor|step|best_epoch|loss|settings|data/|models/|metrics/|stages/|denoiser/|requirements)|.*mse$$|(val|test|accuracy)\.(?!denoised)
+# Not the baselines' scores, nor the hashes of code and data. `step` is the epochs until now.
+HIDE = ^(Created|Executor|epochs|best_epoch|loss|settings|data/|models/|metrics/|stages/|denoiser/|requirements)|.*mse$$|(val|test|accuracy)\.(?!denoised)
 
 table: .venv/pipeline  ## the experiments: parameters in which they differ, and scores
 	@dvc exp show --only-changed --md --drop '$(HIDE)'

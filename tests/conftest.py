@@ -39,6 +39,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.stem not in ("test_search", "test_queue"))
 
 
+def committed(name: str) -> str:
+    """A file as it was committed: one's own run of the pipeline changes the scores here."""
+    show = ["git", "show", f"HEAD:{name}"]
+    return subprocess.run(show, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder with the project's params.yaml, as the current one."""

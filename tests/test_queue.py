@@ -74,7 +74,7 @@ def test_the_table_has_what_differs_and_the_scores(two: Clone) -> None:
     table = csv.DictReader(two.run("sh", "-c", f"{make_table()} --csv").splitlines())
     rows = {row["Experiment"]: row for row in table}
     assert set(table.fieldnames or ()) == {
-        "Experiment", "rev", "typ", "State", "val_loss", "epochs", "accuracy.denoised",
+        "Experiment", "rev", "typ", "State", "val_loss", "step", "accuracy.denoised",
         "val.denoised.psnr", "val.denoised.ssim", "test.denoised.psnr", "test.denoised.ssim",
         "model.encoder", "noise.amount", "noise.kind", "train.epochs",
     }  # fmt: skip

@@ -3,7 +3,6 @@
 import json
 import re
 import statistics
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,9 @@ import pytest
 
 from benchmarks import measure
 from benchmarks.__main__ import MODULES
-from tests.conftest import ROOT, Clone
+from tests.conftest import ROOT, Clone, committed
 
 GUIDE = "experiments/results/guide"
-
-
-def committed(name: str) -> str:
-    """A file as it was committed: one's own run of the pipeline changes the scores here."""
-    show = ["git", "show", f"HEAD:{name}"]
-    return subprocess.run(show, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
 def read(name: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stages.errors import StageError
-from tests.test_readme import committed
+from tests.conftest import committed
 from tools import tour
 
 
