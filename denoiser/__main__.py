@@ -210,8 +210,11 @@ def write(picture: Picture, path: str) -> None:
         sys.stdout.buffer.write(encoded.getvalue())
         return
     temporary = Path(path).with_name(f".tmp-{Path(path).name}")
-    temporary.write_bytes(encoded.getvalue())
-    temporary.replace(path)
+    try:
+        temporary.write_bytes(encoded.getvalue())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)  # there where the disk is full
 
 
 def tell(line: str) -> None:

@@ -16,7 +16,7 @@ from PIL import Image
 from denoiser import __main__ as program
 from denoiser import models, tiles
 from denoiser.tiles import Float32
-from tests.conftest import ROOT
+from tests.conftest import ROOT, no_larger_file_than
 
 RNG = np.random.default_rng(0)
 
@@ -225,3 +225,13 @@ def test_from_standard_input_to_standard_output(folder: Path) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
     with Image.open(io.BytesIO(done.stdout)) as clean:
         np.testing.assert_allclose(np.asarray(clean), np.asarray(image) / 2, atol=0.51)
+
+
+def test_a_full_disk_leaves_nothing_half_written(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save("photo.png", "RGB")
+    with no_larger_file_than(10):
+        assert program.main(["photo.png", "-o", "clean.png"]) == 1
+    assert "photo.png" in capsys.readouterr().err
+    assert {path.name for path in folder.iterdir() if path.is_file()} == {"photo.png"}
