@@ -32,6 +32,7 @@ CURVE = "metrics/training/plots/metrics/val_loss.tsv"
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 # Seconds between a trial's signs of life; and without one, until it counts as cut off.
 HEARTBEAT, GRACE = 5, 20
+WARMUP = 4  # epochs in which no trial is hopeless
 TRIES = 5  # to open the storage, a second apart
 
 
@@ -107,6 +108,8 @@ def open_study(search: Search, url: str) -> optuna.Study:
         study_name=search.study,
         storage=storage,
         sampler=optuna.samplers.TPESampler(constant_liar=True),  # for many at a time
+        # Below the median of the others; the first epochs say little.
+        pruner=optuna.pruners.MedianPruner(n_warmup_steps=WARMUP),
         direction="maximize",
         load_if_exists=True,
     )
