@@ -51,7 +51,9 @@ def page(clone: Clone) -> Page:
 def test_scores_beside_the_committed_ones(clone: Clone, digits: Clone, page: Page) -> None:
     here = digits.read_json("metrics/evaluation.json")["test"]["denoised"]["psnr"]
     committed = clone.run("git", "show", "HEAD:metrics/evaluation.json")
-    (row,) = [row for row in page.rows if row[0] == "test.denoised.psnr"]
+    row, again = [row for row in page.rows if row[0] == "test.denoised.psnr"]
+    assert row == again  # among those that differ, and among all
+    assert sum(row[0] == "settings.pca" for row in page.rows) == 1
     assert row[2] == f"{here:.4f}"
     assert row[1] == f"{json.loads(committed)['test']['denoised']['psnr']:.4f}"
     assert float(row[3]) == pytest.approx(float(row[2]) - float(row[1]), abs=2e-4)

@@ -47,8 +47,8 @@ def test_the_page_has_what_each_command_printed() -> None:
     assert len(blocks) > 10
     for block in blocks:
         assert re.search(r"^[^$ ]", block, re.MULTILINE), block
-    for picture in re.findall(r"!\[.*\]\((.*)\)", page):
-        assert picture in tour.PICTURES
+    pictures = re.findall(r"^!\[.*\]\((.*)\)\n\n", page, re.MULTILINE)
+    assert sorted(pictures) == sorted(tour.PICTURES)
 
 
 def test_the_readmes_table_of_experiments_is_that_of_the_page() -> None:

@@ -41,9 +41,12 @@ img { max-width: 100%; margin: 1rem 0 }
 <h1>Denoising autoencoder</h1>
 <p>This result beside that of $base.</p>
 <h2>Scores</h2>
+$changed_scores
+<details><summary>All scores</summary>
 $scores
+</details>
 <h2>Parameters</h2>
-$changed
+$changed_params
 <details><summary>All parameters</summary>
 $params
 </details>
@@ -58,12 +61,12 @@ def main() -> None:
     if not PLOTS.is_dir():
         raise StageError(f"there is no {PLOTS}: run `dvc repro` first")
     params, metrics = compared("params", base), compared("metrics", base)
-    changed = params[params["here"] != params[base]]
     page = PAGE.substitute(
         base=f"{html.escape(base)} ({output('git', 'rev-parse', '--short', base).strip()})",
+        changed_scores=scores(changed(metrics, base), base),
         scores=scores(metrics, base),
-        changed=changed.to_html(border=0) if len(changed) else "<p>The same.</p>",
-        params=params.to_html(border=0),
+        changed_params=written(changed(params, base)),
+        params=written(params),
         images="\n".join(images(base)),
     )
     with files.replacing(REPORT) as path:
@@ -81,11 +84,21 @@ def compared(what: str, base: str) -> pd.DataFrame:
     return table.replace({None: "null"}).sort_index()
 
 
+def changed(table: pd.DataFrame, base: str) -> pd.DataFrame:
+    """The rows in which the two differ."""
+    return table[table["here"] != table[base]]
+
+
 def scores(metrics: pd.DataFrame, base: str) -> str:
     """A table of each metric, and how much it changed."""
     table: pd.DataFrame = metrics.apply(pd.to_numeric, errors="coerce")
     table["change"] = table["here"] - table[base]
-    return table.to_html(border=0, float_format="{:.4f}".format, na_rep="")
+    return written(table, float_format="{:.4f}".format, na_rep="")
+
+
+def written(table: pd.DataFrame, **options: Any) -> str:
+    """A table for the page."""
+    return table.to_html(border=0, **options) if len(table) else "<p>The same.</p>"
 
 
 def images(base: str) -> list[str]:
