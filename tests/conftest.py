@@ -35,8 +35,13 @@ SHORT = {"epochs": 15}  # of a run on digits: enough to cut it off several times
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest modules first: no process is to be left with one of them at the end."""
-    items.sort(key=lambda item: item.path.stem not in ("test_search", "test_queue"))
+    """The longest modules first: no process is to be left with one of them at the end.
+
+    The second of them needs no `digits`, which a process makes for the first meanwhile.
+    """
+    longest = ["test_search", "test_fashion_mnist", "test_queue", "test_interruptions"]
+    places = {name: place for place, name in enumerate(longest)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(longest)))
 
 
 def committed(name: str) -> str:

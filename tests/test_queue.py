@@ -13,16 +13,6 @@ import pytest
 from tests.browser import measure
 from tests.conftest import ROOT, Clone
 
-CHANGES = {
-    "same": ["train.epochs=15"],
-    "other": [
-        "model.encoder=[32,16]",
-        "train.epochs=2",
-        "noise.kind=gaussian",
-        "noise.amount=0.75",
-    ],
-}
-
 
 def make_table() -> str:
     """What `make table` runs."""
@@ -47,43 +37,39 @@ def run_queue(clone: Clone) -> None:
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """A fresh clone in which two experiments have run at once."""
-    clone = Clone.of_workspace(tmp_path_factory.mktemp("two"))
-    clone.set_params(fetch={"source": "digits"})
-    clone.run("git", "commit", "-qam", "digits")
-    for name, changes in CHANGES.items():
-        flags = [word for change in changes for word in ("-S", change)]
-        clone.run("dvc", "exp", "run", "--queue", "-n", name, *flags)
+def grid(digits: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A workspace after `dvc repro`, in which two experiments have run at once."""
+    clone = Clone.after_repro(tmp_path_factory.mktemp("grid"), digits)
+    changes = ["-S", "model.encoder=[32,16],[16,8]", "-S", "train.epochs=3"]
+    clone.run("dvc", "exp", "run", "--queue", "-n", "grid", *changes)
     run_queue(clone)
     return clone
 
 
-def test_a_queued_experiment_is_what_a_run_in_the_workspace_is(two: Clone, digits: Clone) -> None:
-    assert two.run("git", "show", f"{two.experiment('same')}:dvc.lock") == digits.lock
-    assert two.run("git", "status", "--short") == ""  # and the workspace is as it was
-
-
-def test_its_log_can_be_read(two: Clone) -> None:
-    log = two.run("dvc", "queue", "logs", "same")
-    assert re.findall(r"^epoch +(\d+)/15  loss ", log, re.MULTILINE) == list(map(str, range(1, 16)))
+@pytest.mark.parametrize("name", ["grid-1", "grid-2"])
+def test_none_repeats_a_stage_that_the_workspace_has_run(grid: Clone, name: str) -> None:
+    log = grid.run("dvc", "queue", "logs", name)
+    assert re.findall("Running stage '(.*)'", log) == [
+        "check", "train", "predict", "robustness", "classify", "evaluate", "plot"
+    ]  # fmt: skip
+    assert re.findall(r"^epoch +(\d)/3  loss ", log, re.MULTILINE) == ["1", "2", "3"]
     assert not re.search(r"\r(?!\n)", log)  # no line over and over
 
 
-def test_the_table_has_what_differs_and_the_scores(two: Clone) -> None:
-    table = csv.DictReader(two.run("sh", "-c", f"{make_table()} --csv").splitlines())
+def test_the_table_has_what_differs_and_the_scores(grid: Clone) -> None:
+    table = csv.DictReader(grid.run("sh", "-c", f"{make_table()} --csv").splitlines())
     rows = {row["Experiment"]: row for row in table}
     assert set(table.fieldnames or ()) == {
         "Experiment", "rev", "typ", "State", "val_loss", "step", "accuracy.denoised",
         "val.denoised.psnr", "val.denoised.ssim", "test.denoised.psnr", "test.denoised.ssim",
-        "model.encoder", "noise.amount", "noise.kind", "train.epochs",
+        "model.encoder", "train.epochs",
     }  # fmt: skip
-    assert rows["other"]["model.encoder"] == "[32, 16]"
-    assert rows["other"]["train.epochs"] == "2"
-    assert (rows["other"]["noise.kind"], rows["other"]["noise.amount"]) == ("gaussian", "0.75")
-    other = two.run("git", "show", f"{two.experiment('other')}:metrics/evaluation.json")
-    noisy = json.loads(other)["val"]["noisy"]["psnr"]
-    assert float(rows["other"]["val.denoised.psnr"]) > noisy
+    assert [rows[f"grid-{number}"]["model.encoder"] for number in (1, 2)] == ["[32, 16]", "[16, 8]"]
+    assert (rows["grid-1"]["train.epochs"], rows["grid-1"]["step"]) == ("3", "3")
+    made = grid.run("git", "show", f"{grid.experiment('grid-1')}:metrics/evaluation.json")
+    noisy = json.loads(made)["val"]["noisy"]["psnr"]
+    assert float(rows["grid-1"]["val.denoised.psnr"]) > noisy
+    assert grid.run("git", "status", "--short") == ""  # and the workspace is as it was
 
 
 NOISES = ["uniform", "gaussian", "salt and pepper", "speckle", "poisson", "masking"]
@@ -100,15 +86,15 @@ PICTURES = [
 ]  # fmt: skip
 
 
-def test_the_page_that_compares_two_draws_all_of_it(two: Clone, tmp_path: Path) -> None:
-    two.run("dvc", "plots", "diff", "same", "other", "--out", str(tmp_path))
+def test_the_page_that_compares_two_draws_all_of_it(grid: Clone, tmp_path: Path) -> None:
+    grid.run("dvc", "plots", "diff", "grid-1", "grid-2", "--out", str(tmp_path))
     page = measure(tmp_path / "index.html")
     assert page["charset"] == "UTF-8"
     charts = [block for block in page["blocks"] if not block["images"]]
     assert [chart["title"] for chart in charts] == [[title] for title, _, _ in CHARTS]
     for chart, (title, axes, count) in zip(charts, CHARTS, strict=True):
         assert set(chart["axes"]) == axes
-        assert {"same", "other"} <= set(chart["legend"])
+        assert {"grid-1", "grid-2"} <= set(chart["legend"])
         drawn = [box for box in chart["marks"] if box[2] > box[0] or box[3] > box[1]]
         assert len(drawn) >= 2 * count, title
         inside = [box for _, box in chart["words"]] + chart["marks"]
@@ -144,18 +130,3 @@ def apart(boxes: list[Box]) -> None:
         width = min(one[2], other[2]) - max(one[0], other[0])
         height = min(one[3], other[3]) - max(one[1], other[1])
         assert width < 1 or height < 1, (one, other)
-
-
-def test_a_grid_repeats_no_stage_that_the_workspace_has_run(digits: Clone, tmp_path: Path) -> None:
-    clone = Clone.after_repro(tmp_path, digits)
-    grid = "robustness.amounts.uniform=[0.5],[0.6,0.9]"
-    queued = clone.run("dvc", "exp", "run", "--queue", "-S", "plot.images=5", "-S", grid)
-    names = re.findall("Queued experiment '(.*)'", queued)
-    run_queue(clone)
-    amounts = []
-    for name in names:
-        log = clone.run("dvc", "queue", "logs", name)
-        assert re.findall("Running stage '(.*)'", log) == ["check", "robustness", "plot"]
-        made = clone.run("git", "show", f"{clone.experiment(name)}:metrics/robustness/uniform.csv")
-        amounts.append([float(row["amount"]) for row in csv.DictReader(made.splitlines())])
-    assert amounts == [[0.5], [0.6, 0.9]]
