@@ -35,7 +35,7 @@ comment: .venv/pipeline  ## comment/, for a pull request: the small result besid
 search: .venv/search  ## find good parameters by search.yaml, TRIALS=20; STORAGE=postgresql://…
 	@.venv/bin/python -m tools.search $(or $(TRIALS),20) $(STORAGE)
 
-tour: .venv/tests  ## run docs/experiments.md, an hour, and write what it prints
+tour: .venv/tests  ## run docs/experiments.md, half an hour, and write what it prints
 	@.venv/bin/python -m tools.tour
 
 verify: .venv/pipeline  ## recompute the committed result and compare; QUICK=1: a small one

@@ -176,6 +176,18 @@ class Clone:
         assert done.returncode == 0, text
         return text
 
+    def start(self, *command: str) -> "subprocess.Popen[str]":
+        """Starts a command in there, as the leader of a process group of its own."""
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
 
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Clone:

@@ -29,15 +29,7 @@ def start(clone: Clone) -> Repro:
     """Starts `dvc repro` as the leader of a process group of its own."""
     # Where these tests run in the background, Ctrl-C is ignored, and would be by what they start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    return subprocess.Popen(
-        ["dvc", "repro"],
-        cwd=clone.folder,
-        env=clone.env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    return clone.start("dvc", "repro")
 
 
 def wait_for_epochs(repro: Repro, count: int) -> str:

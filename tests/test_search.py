@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,15 +40,7 @@ def clone(digits: Clone, tmp_path: Path) -> Clone:
 @contextlib.contextmanager
 def searching(clone: Clone, trials: int) -> Iterator["subprocess.Popen[str]"]:
     """`make search`, until the study has so many finished trials."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tools.search", str(trials)],
-        cwd=clone.folder,
-        env=clone.env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    process = clone.start("python", "-m", "tools.search", str(trials))
     try:
         yield process
     finally:

@@ -114,7 +114,7 @@ def open_study(search: Search, url: str) -> optuna.Study:
         load_if_exists=True,
     )
     asked = search.model_dump(exclude={"study"})
-    if study.user_attrs.setdefault("asked", asked) != asked:
+    if study.user_attrs.get("asked", asked) != asked:
         raise StageError(
             f"{FILE}: the study '{search.study}' was begun with another base or space; "
             "give this one another name"
