@@ -1,61 +1,50 @@
-"""From the CSVs to noisy arrays, in memory at most: the guide's cells, and the three stages."""
+"""From the CSVs to noisy arrays: the guide's cells against the stages load, split and add_noise."""
 
-from pathlib import Path
+from collections.abc import Iterable
+from functools import partial
 
-from benchmarks.measure import CSVS, Row, Run, alternately, clone, ratio, run
+from benchmarks.measure import CSVS, Row, Values, clone, ratio, run, run_alternately
 
-STAGES = {"load": "denoiser.image_csv", "split": "sklearn.model_selection", "noise": "numpy"}
+STAGES = ("load", "split", "add_noise")
 PREPARE = f"from benchmarks.guide_script import prepare; prepare{CSVS}"
 
 
 def rows() -> list[Row]:
-    peaks: dict[str, list[float]] = {name: [] for name in ("guide", *STAGES)}
+    with clone("add_noise") as folder:
+        python = partial(run, "python", "-c", folder=folder)
+        contenders = {
+            "guide": partial(python, PREPARE),
+            "imports of guide": partial(python, "import benchmarks.guide_script"),
+            "empty program": partial(python, ""),
+        }
+        for stage in STAGES:
+            contenders[stage] = partial(run, "python", "-m", f"stages.{stage}", folder=folder)
+            contenders[f"imports of {stage}"] = partial(python, f"import stages.{stage}")
+        seconds, peaks = run_alternately(contenders)
 
-    def kept(name: str, done: Run) -> float:
-        peaks[name].append(done.peak)
-        return done.seconds
+    def without_imports(name: str) -> Values:
+        """The seconds of a contender without its imports, but with the start of Python."""
+        parts = seconds[name], seconds[f"imports of {name}"], seconds["empty program"]
+        return [whole - imports + empty for whole, imports, empty in zip(*parts, strict=True)]
 
-    with clone("noise") as folder:
-        took = alternately(
-            {
-                "guide": lambda: kept("guide", python(folder, PREPARE)),
-                "guide's imports": lambda: python(folder, "import benchmarks.guide_script").seconds,
-                "here": lambda: sum(
-                    kept(name, run("python", "-m", f"stages.{name}", folder=folder))
-                    for name in STAGES
-                ),
-                "here's imports": lambda: sum(
-                    python(folder, f"import stages.{name}, {library}").seconds
-                    for name, library in STAGES.items()
-                ),
-                "empty": lambda: python(folder, "").seconds,
-            }
-        )
-    # Importing starts an interpreter, too, which counts.
-    guide, here = (
-        [
-            whole - imports + starts * empty
-            for whole, imports, empty in zip(
-                took[name], took[f"{name}'s imports"], took["empty"], strict=True
-            )
-        ]
-        for name, starts in (("guide", 1), ("here", len(STAGES)))
-    )
+    guide, here = without_imports("guide"), total(map(without_imports, STAGES))
+    work = "CSV of 60,000 rows to noisy arrays"
+    note, goal = f"{ratio(here, guide):.2f} of the guide's time", "limit: the goal for each stage"
     return [
+        Row(f"{work}, without imports", "s", here, guide, note=note),
         Row(
-            "CSV of 60,000 rows to noisy arrays, without imports",
+            f"{work}, with imports",
             "s",
-            here,
-            guide,
-            note=f"{ratio(here, guide):.2f} of the guide's time",
+            total(seconds[stage] for stage in STAGES),
+            seconds["guide"],
         ),
-        Row("the same with imports", "s", took["here"], took["guide"]),
         *(
-            Row(f"peak memory of `{name}`", "MB", peaks[name], peaks["guide"], limit=[600])
-            for name in STAGES
+            Row(f"peak memory of `{stage}`", "MB", peaks[stage], peaks["guide"], {}, [600], goal)
+            for stage in STAGES
         ),
     ]
 
 
-def python(folder: Path, code: str) -> Run:
-    return run("python", "-c", code, folder=folder)
+def total(values: Iterable[Values]) -> Values:
+    """The sum of each round."""
+    return [sum(seconds) for seconds in zip(*values, strict=True)]

@@ -1,8 +1,8 @@
-"""The guide's code as one script: its Colab cells in their order, `plot` and the fit included.
+"""The guide's code as one script: the cells of its Colab notebook in their order.
 
-`python -m benchmarks.guide_script train.csv test.csv` runs it whole; the guide takes Kaggle's test
-CSV for its train.csv. What differs: no Google Drive, no seaborn, which only set a style; pictures
-are saved rather than shown.
+`python -m benchmarks.guide_script train.csv test.csv` runs the script; the guide passes Kaggle's
+test CSV as train.csv. Differences to the notebook: no Google Drive, no seaborn, which only set a
+style, and pictures are saved instead of shown.
 """
 
 import sys
@@ -18,7 +18,7 @@ from sklearn.model_selection import train_test_split
 
 
 def prepare(train_csv: str, test_csv: str) -> tuple[Any, Any, Any, Any]:
-    """From the CSVs to (x_train_noisy, x_train, x_val_noisy, x_val)."""
+    """Reads the CSVs; returns x_train_noisy, x_train, x_val_noisy and x_val."""
     np.random.seed(42)  # noqa: NPY002 - as in the guide
     train = pd.read_csv(train_csv)
     pd.read_csv(test_csv)
@@ -36,7 +36,7 @@ def prepare(train_csv: str, test_csv: str) -> tuple[Any, Any, Any, Any]:
 
 
 def network() -> Any:
-    """The guide's network, compiled as there."""
+    """The guide's network, compiled."""
     from tensorflow.keras.layers import Dense, Input
     from tensorflow.keras.models import Model
 
@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def plot(x: Any, name: str) -> None:
-    """The guide's row of ten images."""
+    """A row of ten images."""
     plt.figure(figsize=(20, 2))
     for i in range(10):
         plt.subplot(1, 10, i + 1)
@@ -86,7 +86,7 @@ def plot(x: Any, name: str) -> None:
 
 
 def plot_loss(history: Any) -> None:
-    """The guide's two curves."""
+    """The curves of loss and val_loss."""
     _, ax = plt.subplots(figsize=(20, 10))
     ax.plot(history.history["loss"])
     ax.plot(history.history["val_loss"])

@@ -1,66 +1,56 @@
-"""Two queued experiments on this machine's cores: at once, and one after the other."""
+"""Two queued experiments: at the same time, and one after the other."""
 
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.measure import Row, alternately, clone, environment, ratio, run
+from benchmarks.measure import ALL_STAGES, Row, alternately, clone, ratio, run
 
-DEADLINE = 900  # seconds
+TIMEOUT = 900  # seconds
 
 
 def rows() -> list[Row]:
     seeds = iter(range(1, 1000))
-    with clone("plot", train={"epochs": 5}) as folder:
+    with clone(*ALL_STAGES, train={"epochs": 5}) as folder:
         run("git", "commit", "-qam", "five epochs", folder=folder)
 
-        def two(jobs: int) -> float:
-            names = [f"seed-{next(seeds)}" for _ in range(2)]
-            for name in names:
-                change = f"train.seed={name.removeprefix('seed-')}"
+        def run_two(jobs: int) -> float:
+            names = set()
+            for seed in (next(seeds), next(seeds)):
+                name, change = f"seed-{seed}", f"train.seed={seed}"
                 run("dvc", "exp", "run", "--queue", "-n", name, "-S", change, folder=folder)
+                names.add(name)
             started = time.perf_counter()
             run("dvc", "queue", "start", "--jobs", str(jobs), folder=folder)
-            # Git is asked, as `dvc queue status` would take half of a core from the two.
-            wait_until(lambda: set(names) <= set(experiments(folder)), folder)
+            # Poll Git: `dvc queue status` would take half a core from the experiments.
+            wait_until(lambda: names <= completed_experiments(folder), folder)
             seconds = time.perf_counter() - started
-            # A worker that were told to stop would leave the next round's one to obey that.
-            wait_until(
-                lambda: "0 active, 0 idle" in output("dvc", "queue", "status", folder=folder),
-                folder,
-            )
+            # Let the workers end; a request to stop would also reach those of the next round.
+            wait_until(lambda: "0 active, 0 idle" in queue_status(folder), folder)
             run("dvc", "queue", "remove", "--all", folder=folder)
             return seconds
 
-        took = alternately({"at once": lambda: two(2), "in turn": lambda: two(1)})
-    return [
-        Row(
-            "two queued experiments of five epochs, `--jobs 2`",
-            "s",
-            took["at once"],
-            peers={"`--jobs 1`": took["in turn"]},
-            note=f"{ratio(took['at once'], took['in turn']):.2f} of the time in turn",
-        )
-    ]
+        seconds = alternately({"--jobs 2": lambda: run_two(2), "--jobs 1": lambda: run_two(1)})
+    two, one = seconds["--jobs 2"], seconds["--jobs 1"]
+    work = "two queued experiments of five epochs, `--jobs 2`"
+    note = f"{ratio(two, one):.2f} of the time of `--jobs 1`"
+    return [Row(work, "s", two, peers={"`--jobs 1`": one}, note=note)]
 
 
-def wait_until(true: Callable[[], bool], folder: Path) -> None:
-    """Raises RuntimeError, with the queue's state, where that takes longer than DEADLINE."""
+def wait_until(condition: Callable[[], bool], folder: Path) -> None:
+    """Raises RuntimeError, with the state of the queue, after TIMEOUT seconds."""
     started = time.monotonic()
-    while not true():
-        if time.monotonic() - started > DEADLINE:
-            raise RuntimeError(output("dvc", "queue", "status", folder=folder))
+    while not condition():
+        if time.monotonic() - started > TIMEOUT:
+            raise RuntimeError(queue_status(folder))
         time.sleep(0.5)
 
 
-def experiments(folder: Path) -> list[str]:
-    """The names of those that have been completed."""
-    refs = output("git", "for-each-ref", "--format=%(refname)", "refs/exps", folder=folder)
-    return [Path(ref).name for ref in refs.split()]
+def completed_experiments(folder: Path) -> set[str]:
+    """The names of all completed experiments."""
+    refs = run("git", "for-each-ref", "--format=%(refname)", "refs/exps", folder=folder).output
+    return {Path(ref).name for ref in refs.split()}
 
 
-def output(*command: str, folder: Path) -> str:
-    return subprocess.run(
-        command, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True, check=True
-    ).stdout
+def queue_status(folder: Path) -> str:
+    return run("dvc", "queue", "status", folder=folder).output

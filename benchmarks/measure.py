@@ -1,85 +1,103 @@
-"""Runs commands side by side, and keeps what they took as rows of one table."""
+"""Runs contenders alternately and formats their measurements as a table."""
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tools.params_file import set_params
+from tools import processor
 
 ROUNDS = 5
 PROJECT = Path(__file__).parent.parent
 CSVS = "data/raw/train.csv", "data/raw/test.csv"
+ALL_STAGES = ("plot", "robustness", "classify")  # with the stages that they depend on
 
 Values = list[float]
 
 
 @dataclasses.dataclass
 class Row:
-    """One line of the table; each list holds a value a round, in this unit."""
+    """A row of the table. The lists hold one value per round, in the unit of the row."""
 
     work: str
     unit: str
-    here: Values
-    guide: Values = dataclasses.field(default_factory=list)
-    peers: dict[str, Values] = dataclasses.field(default_factory=dict)
-    limit: Values = dataclasses.field(default_factory=list)
+    here: Values  # of this project
+    guide: Values = dataclasses.field(default_factory=list)  # of the guide's code
+    peers: dict[str, Values] = dataclasses.field(default_factory=dict)  # of other contenders
+    limit: Values = dataclasses.field(default_factory=list)  # a bound to compare with
     note: str = ""
+    processor: str = ""  # filled in by `load`
+
+
+# Starts a command. The kernel counts the memory of the process that starts another as the peak of
+# the latter, so this has to be a small process.
+LAUNCHER = """
+import os, sys, time
+started = time.perf_counter()
+stderr_to_stdout = [(os.POSIX_SPAWN_DUP2, 1, 2)]
+child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=stderr_to_stdout)
+_, status, usage = os.wait4(child, 0)
+if os.waitstatus_to_exitcode(status):
+    sys.exit(1)
+print(time.perf_counter() - started, usage.ru_maxrss / 1024, file=sys.stderr)
+"""
 
 
 class Run(NamedTuple):
-    """What a command took: wall-clock seconds, and the most memory (MB) that it held at once."""
+    """Wall-clock time in seconds, peak memory in MB, and all output of a command."""
 
     seconds: float
     peak: float
+    output: str
 
 
 def run(*command: str, folder: Path) -> Run:
-    """Runs a command, which has to succeed; `python` is the one that runs this.
+    """Runs a command in a folder; `python` stands for the interpreter of this process.
 
-    The peak is the kernel's `ru_maxrss`, as `/usr/bin/time` reports it.
+    The peak memory is the kernel's `ru_maxrss`, as in `/usr/bin/time`. Raises RuntimeError, with
+    the output of the command, if it fails.
     """
-    with tempfile.TemporaryFile("w+") as printed:
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            words(*command),
+    with tempfile.TemporaryFile("w+") as file:
+        launcher = subprocess.run(
+            [sys.executable, "-S", "-c", LAUNCHER, *with_interpreter(*command)],
             cwd=folder,
             env=environment(),
-            stdout=printed,
-            stderr=subprocess.STDOUT,
+            stdout=file,
+            stderr=subprocess.PIPE,
+            text=True,
         )
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            printed.seek(0)
-            raise RuntimeError(f"{' '.join(command)} failed:\n{printed.read()}")
-    return Run(seconds, usage.ru_maxrss / 1024)
+        file.seek(0)
+        output = file.read()
+    if launcher.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{output}{launcher.stderr}")
+    seconds, peak = map(float, launcher.stderr.split())
+    return Run(seconds, peak, output)
 
 
-def words(*command: str) -> list[str]:
+def with_interpreter(*command: str) -> list[str]:
+    """The command with the path of this process's interpreter in place of `python`."""
     return [sys.executable if word == "python" else word for word in command]
 
 
 def environment() -> dict[str, str]:
-    """Has commands find these programs first, import this project's modules, and commit."""
+    """Environment variables with this project's programs and modules, and an author for Git."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     modules = f"{PROJECT}:{os.environ.get('PYTHONPATH', '')}"
-    names = {f"GIT_{who}_NAME": "benchmark" for who in ("AUTHOR", "COMMITTER")}
-    emails = {f"GIT_{who}_EMAIL": "benchmark@example.org" for who in ("AUTHOR", "COMMITTER")}
-    return os.environ | {"PATH": path, "PYTHONPATH": modules} | names | emails
+    keys = [f"GIT_{role}_{key}" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")]
+    author = dict.fromkeys(keys, "benchmark@example.org")
+    return os.environ | {"PATH": path, "PYTHONPATH": modules} | author
 
 
 def alternately(contenders: Mapping[str, Callable[[], float]]) -> dict[str, Values]:
-    """Lets each contender work once a round, one after the other, so that all see one machine."""
+    """Calls each contender once per round, so that changes of the machine's speed affect all."""
     values: dict[str, Values] = {name: [] for name in contenders}
     for number in range(ROUNDS):
         for name, work in contenders.items():
@@ -88,9 +106,25 @@ def alternately(contenders: Mapping[str, Callable[[], float]]) -> dict[str, Valu
     return values
 
 
+def run_alternately(
+    contenders: Mapping[str, Callable[[], Run]],
+) -> tuple[dict[str, Values], dict[str, Values]]:
+    """The seconds and the peak memory (MB) of contenders that run commands."""
+    peaks: dict[str, Values] = {name: [] for name in contenders}
+
+    def seconds(name: str) -> float:
+        result = contenders[name]()
+        peaks[name].append(result.peak)
+        return result.seconds
+
+    return alternately({name: functools.partial(seconds, name) for name in contenders}), peaks
+
+
 @contextlib.contextmanager
 def clone(*stages: str, **sections: dict[str, Any]) -> Iterator[Path]:
-    """A fresh clone of the last commit, with other parameters, in which these stages have run."""
+    """A clone of the last commit with changed parameters, in which the given stages have run."""
+    from tools.params_file import set_params  # DVC would count as memory of linear.py
+
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent, "clone")
         run("git", "clone", "--quiet", str(PROJECT), str(folder), folder=PROJECT)
@@ -101,36 +135,52 @@ def clone(*stages: str, **sections: dict[str, Any]) -> Iterator[Path]:
 
 
 def cell(values: Values) -> str:
-    """The median, and between which values it lies."""
+    """The median, followed by the lowest and the highest value if there are several."""
+    if len(values) < 2:
+        return median(values)
+    return f"{median(values)} ({median([min(values)])}–{median([max(values)])})"
+
+
+def median(values: Values) -> str:
+    """The median with three or four digits, '' without values."""
     if not values:
         return ""
-    spread = min(values), statistics.median(values), max(values)
-    low, middle, high = (
-        f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f}" for value in spread
-    )
-    return f"{middle} ({low}–{high})" if len(values) > 1 else middle
+    value = statistics.median(values)
+    return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f}"
 
 
 def ratio(values: Values, others: Values) -> float:
-    """The median of the first, divided by that of the second."""
+    """The median of `values` divided by the median of `others`."""
     return statistics.median(values) / statistics.median(others)
 
 
 def table(rows: list[Row]) -> str:
-    """The rows in Markdown."""
-    lines = ["| work | the guide's code | peers | limit | here | |", "|" + " --- |" * 6]
-    for row in rows:
-        peers = "; ".join(f"{name} {cell(values)}" for name, values in row.peers.items())
-        work = f"{row.work} ({row.unit})" if row.unit else row.work
-        cells = work, cell(row.guide), peers, cell(row.limit), cell(row.here), row.note
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    """The rows in Markdown: one table per processor."""
+    lines: list[str] = []
+    for name in dict.fromkeys(row.processor for row in rows):
+        lines += ["", f"Measured on {name}:", ""]
+        lines += ["| work | guide's code | compared with | limit | this project | note |"]
+        lines += ["|" + " --- |" * 6]
+        for row in rows:
+            if row.processor == name:
+                peers = "; ".join(f"{peer} {cell(values)}" for peer, values in row.peers.items())
+                work = f"{row.work} ({row.unit})" if row.unit else row.work
+                cells = work, cell(row.guide), peers, cell(row.limit), cell(row.here), row.note
+                lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines[1:])
 
 
 def save(rows: list[Row], path: Path) -> None:
+    """Writes the rows and the description of this machine's processor to a JSON file."""
+    records = [dataclasses.asdict(row) for row in rows]
+    for record in records:
+        del record["processor"]
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps([dataclasses.asdict(row) for row in rows], indent=1) + "\n")
+    content = {"processor": processor.describe(), "rows": records}
+    path.write_text(json.dumps(content, indent=1) + "\n")
 
 
 def load(path: Path) -> list[Row]:
-    return [Row(**row) for row in json.loads(path.read_text())]
+    """The rows of a file that `save` wrote, with their processor."""
+    content = json.loads(path.read_text())
+    return [Row(**record, processor=content["processor"]) for record in content["rows"]]

@@ -1,4 +1,4 @@
-"""Training from files three times larger than the memory it is allowed, against files that fit."""
+"""Training with three times as much data as memory, against training with data that fit into it."""
 
 import contextlib
 import os
@@ -10,33 +10,33 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measure import Row, alternately, clone, ratio
-from benchmarks.training import trainer
-from stages import files
+from benchmarks.training_step import trainer
+from pipeline.base import files
 
-TIMES = 10  # as many rows as the 48,000 training images; 3.0 GB, noisy and clean
-ALLOWED = 1000  # MB, what the system keeps of the files included
+TIMES = 10  # copies of the 48,000 training images: 3.0 GB, noisy and clean
+LIMIT = 1000  # MB, including the system's cache of the files
 CGROUPS = Path("/sys/fs/cgroup/memory")
 
 
 def rows() -> list[Row]:
-    with clone("noise") as folder, tempfile.TemporaryDirectory() as parent:
+    with clone("add_noise") as folder, tempfile.TemporaryDirectory() as parent:
         large = Path(parent)
         shutil.copy(folder / "params.yaml", large)
         for kind in ("noisy", "split"):
             repeat(folder / f"data/{kind}/x_train.npy", large / f"data/{kind}/x_train.npy")
         with (
-            trainer("here", folder) as fits,
-            limit() as within,
-            trainer("here", large, within) as larger,
+            trainer("here", folder) as fitting,
+            limited_memory() as prefix,
+            trainer("here", large, prefix) as larger,
         ):
-            took = alternately({"fits": fits, "larger": larger})
-    note = f"{ratio(took['fits'], took['larger']):.0%} of the speed on data that fits (limit)"
-    work = f"training step, {ALLOWED / 1000:.0f} GB allowed, data of 3.0 GB"
-    return [Row(work, "ms", took["larger"], limit=took["fits"], note=note)]
+            times = alternately({"fitting": fitting, "larger": larger})
+    work = f"training step, 3.0 GB of data, {LIMIT / 1000:.0f} GB of memory"
+    note = f"{ratio(times['fitting'], times['larger']):.0%} of the speed with data that fit (limit)"
+    return [Row(work, "ms", times["larger"], limit=times["fitting"], note=note)]
 
 
 def repeat(source: Path, target: Path) -> None:
-    """Writes the rows ten times, shifted a pixel further each time; none stays in memory."""
+    """Writes the rows ten times, each time shifted by one more pixel, and empties the cache."""
     images = files.load_npy(str(source))
     target.parent.mkdir(parents=True)
     with files.NpyWriter(target, images.dtype, images.shape[1:]) as writer:
@@ -48,16 +48,16 @@ def repeat(source: Path, target: Path) -> None:
 
 
 @contextlib.contextmanager
-def limit() -> Iterator[list[str]]:
-    """What to put before a command so that it gets no more memory than ALLOWED."""
+def limited_memory() -> Iterator[list[str]]:
+    """The words to put before a command to limit its memory to LIMIT."""
     if not os.access(CGROUPS, os.W_OK):
-        size = f"MemoryMax={ALLOWED}M"
+        size = f"MemoryMax={LIMIT}M"
         yield ["systemd-run", "--user", "--scope", "--quiet", "-p", size, "-p", "MemorySwapMax=0"]
         return
     group = CGROUPS / f"benchmark-{os.getpid()}"
     group.mkdir()
     try:
-        (group / "memory.limit_in_bytes").write_text(f"{ALLOWED}M")
+        (group / "memory.limit_in_bytes").write_text(f"{LIMIT}M")
         yield ["sh", "-c", f'echo $$ > {group}/cgroup.procs; exec "$0" "$@"']
     finally:
         group.rmdir()

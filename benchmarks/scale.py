@@ -1,75 +1,58 @@
-"""Ten times the rows: the time and the memory of each stage.
-
-`python -m benchmarks.scale SMALL` writes the CSVs into the current folder: ten times the images of
-the clone SMALL, shifted a pixel further each time. It is a process of its own, as the kernel counts
-what the process that starts another holds as held by that one.
-"""
+"""The time and the peak memory of stages with ten times more rows."""
 
 import functools
 import shutil
-import sys
 from pathlib import Path
 
-from benchmarks.measure import CSVS, Row, Run, alternately, clone, ratio, run
+import numpy as np
 
-STAGES = ("load", "split", "noise", "baselines", "predict", "evaluate")
-BASELINES = {"methods": ["mean", "pca", "ridge"]}  # the filters take an image at a time
+from benchmarks.measure import CSVS, Row, clone, ratio, run, run_alternately
+from pipeline.base import files
+from stages.fetch import write_csv
+
+STAGES = ("load", "split", "add_noise", "baselines", "predict", "evaluate")
+BASELINES = {"methods": ["mean", "pca", "ridge"]}  # filters process images one by one
 TIMES = 10
 
 
 def rows() -> list[Row]:
-    peaks: dict[str, list[float]] = {}
-
-    def work(stage: str, folder: Path, size: str) -> float:
-        done: Run = run("python", "-m", f"stages.{stage}", folder=folder)
-        peaks.setdefault(f"{stage} {size}", []).append(done.peak)
-        return done.seconds
-
     with (
         clone("predict", baselines=BASELINES, train={"epochs": 1}) as small,
         clone(baselines=BASELINES) as large,
     ):
         (large / "models").mkdir(exist_ok=True)
         shutil.copy(small / "models/autoencoder.keras", large / "models")
-        run("python", "-m", "benchmarks.scale", str(small), folder=large)
-        contenders = {
-            f"{stage} {size}": functools.partial(work, stage, folder, size)
-            for stage in STAGES
-            for size, folder in (("small", small), ("large", large))
-        }
-        took = alternately(contenders)
+        write_csvs(small, large)
+        seconds, peaks = run_alternately(
+            {
+                f"{stage} {size}": functools.partial(
+                    run, "python", "-m", f"stages.{stage}", folder=folder
+                )
+                for stage in STAGES
+                for size, folder in (("small", small), ("large", large))
+            }
+        )
     result = []
     for stage in STAGES:
-        small_one, large_one = f"{stage} small", f"{stage} large"
-        grown = ratio(took[large_one], took[small_one])
-        result += [
-            Row(
-                f"`{stage}`, 600,000 rows and not 60,000",
-                "s",
-                took[large_one],
-                limit=took[small_one],
-                note=f"{grown:.1f} times the time of 60,000 (limit)",
-            ),
-            Row("peak memory of the same", "MB", peaks[large_one], limit=peaks[small_one]),
-        ]
+        large_name, small_name = f"{stage} large", f"{stage} small"
+        growth = ratio(seconds[large_name], seconds[small_name])
+        note = f"{growth:.1f} times the time of 60,000 rows (limit)"
+        for work, unit, values, remark in (
+            (f"`{stage}` of 600,000 rows", "s", seconds, note),
+            (f"peak memory of `{stage}`, 600,000 rows", "MB", peaks, "limit: 60,000 rows"),
+        ):
+            here, limit = values[large_name], values[small_name]
+            result.append(Row(work, unit, here, limit=limit, note=remark))
     return result
 
 
-def write_csvs(small: str) -> None:
-    import numpy as np
-
-    from stages import fetch, files
-
+def write_csvs(small: Path, large: Path) -> None:
+    """Writes ten times the images of a clone, each time shifted by one more pixel, as CSVs."""
     for csv in CSVS:
-        name = Path(csv).stem
         images, labels = (
-            files.load_npy(f"{small}/data/images/{name}_{kind}.npy")
+            files.load_npy(f"{small}/data/images/{Path(csv).stem}_{kind}.npy")
             for kind in ("images", "labels")
         )
         shifted = [np.roll(images, shift, axis=1) for shift in range(TIMES)]
-        Path(csv).parent.mkdir(exist_ok=True, parents=True)
-        fetch.write_csv(Path(csv), np.concatenate(shifted), np.tile(labels, TIMES))
-
-
-if __name__ == "__main__":
-    write_csvs(sys.argv[1])
+        (large / csv).parent.mkdir(exist_ok=True, parents=True)
+        write_csv(large / csv, np.concatenate(shifted), np.tile(labels, TIMES))

@@ -1,75 +1,65 @@
-"""How long each stage takes to start, next to the heaviest library that it needs."""
+"""The time until a stage starts its work, against the import of its slowest library."""
 
-import functools
+from functools import partial
 
-from benchmarks.measure import Row, alternately, clone, run
+from benchmarks.measure import ALL_STAGES, Row, alternately, clone, run
 from tools.params_file import set_params
 
-QUIET = "import os; os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'; "
-KERAS = f"{QUIET}import keras"
-START = f"{QUIET}from stages import backend; backend.import_keras('tensorflow')"
-SKLEARN = "from sklearn.model_selection import train_test_split"
-SKIMAGE = "from skimage.metrics import structural_similarity"
-STAGES = {  # what it imports once it has read its parameters; of that, the heaviest
-    "check": ("", "import pydantic"),
-    "fetch": ("import pyarrow.csv", "import pyarrow.csv"),
-    "load": ("import denoiser.image_csv", "import numpy"),
-    "split": (SKLEARN, SKLEARN),
-    "noise": ("import denoiser.noise", "import numpy"),
-    "train": (f"{START}; import dvclive, denoiser.models, denoiser.training", KERAS),
-    "predict": (START, KERAS),
-    "evaluate": (f"import denoiser.scores; {SKIMAGE}", SKIMAGE),
-    "plot": ("import pandas, denoiser.pictures", "import matplotlib.pyplot"),
+SSIM = "from skimage.metrics import structural_similarity"  # skimage imports it on first use
+START = "from pipeline.keras_runtime import backend; backend.start()"
+LIBRARIES = {  # the slowest import of each stage
+    "check": "import pydantic",
+    "fetch": "import pyarrow.csv",
+    "load": "import numpy",
+    "split": "from sklearn.model_selection import train_test_split",
+    "add_noise": "import numpy",
+    "train": "import keras",
+    "predict": "import keras",
+    "evaluate": SSIM,
+    "plot": "import matplotlib.pyplot",
+}
+DEFERRED = {  # what `main` imports
+    "train": f"{START}; import denoiser.models, denoiser.training, dvclive",
+    "predict": START,
+    "evaluate": SSIM,
 }
 
 
 def rows() -> list[Row]:
     result = []
-    with clone("plot", train={"epochs": 1}) as folder:
+    with clone(*ALL_STAGES, train={"epochs": 1}) as folder:
 
-        def start(code: str) -> float:
-            return run("python", "-c", code, folder=folder).seconds
+        def seconds(*command: str) -> float:
+            return run(*command, folder=folder).seconds
 
-        for stage, (needs, heaviest) in STAGES.items():
-            took = alternately(
-                {
-                    stage: functools.partial(start, f"import stages.{stage}; {needs}"),
-                    "library": functools.partial(start, heaviest),
-                }
+        for stage, library in LIBRARIES.items():
+            start = f"import stages.{stage}; {DEFERRED.get(stage, '')}"
+            python = partial(seconds, "python", "-c")
+            times = alternately(
+                {stage: partial(python, start), "library": partial(python, library)}
             )
-            library = heaviest.split("import ")[-1]
-            result.append(
-                Row(f"start of `{stage}`", "s", took[stage], limit=took["library"], note=library)
-            )
+            work, note = f"start of `{stage}`", f"limit: `{library}`"
+            result.append(Row(work, "s", times[stage], limit=times["library"], note=note))
 
         images = iter(range(1, 100))
 
         def repro_plot() -> float:
             set_params(folder, plot={"images": next(images)})
-            return run("dvc", "repro", folder=folder).seconds
+            return seconds("dvc", "repro")
 
-        took = alternately(
+        times = alternately(
             {
-                "dvc": lambda: run("dvc", "--version", folder=folder).seconds,
-                "check": lambda: run("python", "-m", "stages.check", folder=folder).seconds,
-                "plot": lambda: run("python", "-m", "stages.plot", folder=folder).seconds,
+                "dvc": lambda: seconds("dvc", "--version"),
+                "check": lambda: seconds("python", "-m", "stages.check"),
+                "plot": lambda: seconds("python", "-m", "stages.plot"),
                 "repro_plot": repro_plot,
-                "repro": lambda: run("dvc", "repro", folder=folder).seconds,
+                "repro": lambda: seconds("dvc", "repro"),
             }
         )
+    note = "limit: `dvc --version`"
+    alone = {f"`{stage}` alone": times[stage] for stage in ("check", "plot")}
     return [
         *result,
-        Row(
-            "`dvc repro`, nothing to do",
-            "s",
-            took["repro"],
-            limit=took["dvc"],
-            note="limit: `dvc --version`",
-        ),
-        Row(
-            "`dvc repro`, another `plot.images`",
-            "s",
-            took["repro_plot"],
-            peers={"`check` alone": took["check"], "`plot` alone": took["plot"]},
-        ),
+        Row("`dvc repro` without changes", "s", times["repro"], limit=times["dvc"], note=note),
+        Row("`dvc repro` after a change of `plot.images`", "s", times["repro_plot"], peers=alone),
     ]

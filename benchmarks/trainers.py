@@ -1,9 +1,9 @@
-"""One trainer in a process of its own: `python -m benchmarks.trainers KIND`, a turn a line.
+"""A trainer in a process of its own: `python -m benchmarks.trainers KIND`.
 
-It reads a clone's noisy and clean training images from the current folder. Once it is warm (two
-epochs) it says so; then it trains two epochs for each line of standard input and prints how many
-milliseconds a step of 128 images took in the second. So several of them can take turns, and see
-the same machine; the first epoch after a rest is not the same as those in a row.
+It reads the noisy and the clean training images of the clone in the current folder, trains two
+epochs to warm up, and prints "ready". For each line of standard input it then trains two epochs and
+prints the milliseconds per step of 128 images in the second; the first epoch after a pause differs
+from later ones. Several trainers can thus take turns on one machine.
 """
 
 import itertools
@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 
 BATCH = 128
-STEPS = 375  # an epoch: 48,000 images
-WARM = 2  # epochs
+STEPS = 375  # per epoch: 48,000 images
+WARMUP = 2  # epochs
 UNITS = (784, 512, 512, 256, 256, 64, 512, 784)
 NOISY, CLEAN = "data/noisy/x_train.npy", "data/split/x_train.npy"
 
 
 def guide() -> None:
-    """The guide's own code: float64 arrays in memory."""
+    """The guide's code: float64 arrays in memory."""
     from benchmarks.guide_script import network
 
     noisy, clean = np.load(NOISY).astype("float"), np.load(CLEAN).astype("float")
@@ -31,10 +31,12 @@ def guide() -> None:
 
 
 def here() -> None:
-    """What the stage `train` does, on the first 375 batches of each epoch."""
+    """The stage `train`, but with 375 batches in each epoch, however long the data."""
     from denoiser import models, training
-    from stages import backend, files, params, process
-    from stages.train import Model, Train
+    from pipeline.base import files, params, process
+    from pipeline.keras_runtime import backend
+    from pipeline.schema.model_params import Model
+    from pipeline.schema.train_params import Train
 
     class FirstBatches(training.Batches):
         @property
@@ -43,17 +45,17 @@ def here() -> None:
 
     train = params.read("train", Train)
     process.keep_freed_memory()
-    backend.start(train)
+    backend.start()
     model = models.build(UNITS[0], **dict(params.read("model", Model)))
     training.compile_model(
         model, train.optimizer, train.learning_rate, train.loss, train.steps_per_execution
     )
     batches = FirstBatches(files.NpyReader(NOISY), files.NpyReader(CLEAN), BATCH, train.seed)
-    serve_fit(model, training.feed(batches), shuffle=False)
+    serve_fit(model, training.to_tf_dataset(batches), shuffle=False)
 
 
 def jax() -> None:
-    """A loop of JAX's own over an epoch, the data on the device: `lax.scan`."""
+    """JAX: one `lax.scan` per epoch, with the data on the device."""
     import jax
     import jax.numpy as jnp
 
@@ -61,11 +63,11 @@ def jax() -> None:
         for weights, bias in layers[:-1]:
             noisy = jax.nn.relu(noisy @ weights + bias)
         logits = noisy @ layers[-1][0] + layers[-1][1]
-        # The cross-entropy of the sigmoid of these, written so that it cannot overflow.
+        # The cross-entropy of the sigmoid of the logits, in a form that cannot overflow.
         return jnp.mean(jax.nn.relu(logits) - logits * clean + jnp.log1p(jnp.exp(-abs(logits))))
 
     def step(state: Any, rows: Any, noisy: Any, clean: Any) -> Any:
-        """Adam, Kingma & Ba 2015, with Keras's defaults."""
+        """Adam (Kingma & Ba, 2015) with the defaults of Keras."""
         layers, mean, square, count = state
         value, gradient = jax.value_and_grad(loss)(layers, noisy[rows], clean[rows])
         count += 1
@@ -82,10 +84,10 @@ def jax() -> None:
 
     run = jax.jit(scan)
     noisy, clean = jnp.asarray(np.load(NOISY)), jnp.asarray(np.load(CLEAN))
-    rng = np.random.default_rng(0)
+    rng, initializer = np.random.default_rng(0), jax.nn.initializers.glorot_uniform()
     layers = [
-        (jnp.asarray(glorot(rng, units, after)), jnp.zeros(after))
-        for units, after in itertools.pairwise(UNITS)
+        (initializer(jax.random.key(number), shape), jnp.zeros(shape[1]))
+        for number, shape in enumerate(itertools.pairwise(UNITS))
     ]
     zeros = jax.tree.map(jnp.zeros_like, layers)
     state = layers, zeros, zeros, jnp.float32(0)
@@ -98,19 +100,13 @@ def jax() -> None:
     serve(epoch)
 
 
-def glorot(rng: np.random.Generator, units: int, after: int) -> Any:
-    """A layer's first weights, as Keras draws them (Glorot & Bengio 2010)."""
-    limit = (6 / (units + after)) ** 0.5
-    return rng.uniform(-limit, limit, (units, after)).astype(np.float32)
-
-
 def torch() -> None:
-    """PyTorch, eager."""
+    """PyTorch in eager mode."""
     import torch
 
     layers: list[Any] = []
-    for units, after in itertools.pairwise(UNITS):
-        layers += [torch.nn.Linear(units, after), torch.nn.ReLU()]
+    for inputs, units in itertools.pairwise(UNITS):
+        layers += [torch.nn.Linear(inputs, units), torch.nn.ReLU()]
     network = torch.nn.Sequential(*layers[:-1], torch.nn.Sigmoid())
     adam = torch.optim.Adam(network.parameters())
     noisy, clean = torch.from_numpy(np.load(NOISY)), torch.from_numpy(np.load(CLEAN))
@@ -126,21 +122,21 @@ def torch() -> None:
 
 
 def matrices() -> None:
-    """NumPy's float32 products of 128x512 and 512x512, as many as a step has arithmetic."""
+    """NumPy's float32 products of 128x512 and 512x512 with the arithmetic of a step."""
     rng = np.random.default_rng(0)
-    one, other = rng.random((128, 512), np.float32), rng.random((512, 512), np.float32)
+    left, right = rng.random((128, 512), np.float32), rng.random((512, 512), np.float32)
     product = np.empty((128, 512), np.float32)
 
     def epoch() -> None:
-        for _ in range(15 * STEPS):  # 15 x 67.1 MFLOP; a step has 128 x 7.87
-            np.matmul(one, other, out=product)
+        for _ in range(15 * STEPS):  # 15 x 67.1 MFLOP; a step takes 128 x 7.87 MFLOP
+            np.matmul(left, right, out=product)
 
     serve(epoch)
 
 
 def serve(epoch: Callable[[], None]) -> None:
-    """Takes the turns with this function."""
-    for _ in range(WARM):
+    """Takes turns with a function that trains one epoch."""
+    for _ in range(WARMUP):
         epoch()
     print("ready", file=ANSWERS, flush=True)
     for _ in sys.stdin:
@@ -151,19 +147,19 @@ def serve(epoch: Callable[[], None]) -> None:
 
 
 def serve_fit(model: Any, *data: Any, **settings: Any) -> None:
-    """Takes the turns within one `fit`, whose epochs wait for theirs."""
+    """Takes turns within one call of `fit`: a callback waits before every second epoch."""
     import keras
 
     class Turns(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - Keras's
-            if epoch == WARM:
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+            if epoch == WARMUP:
                 print("ready", file=ANSWERS, flush=True)
-            if epoch >= WARM and epoch % 2 == 0 and not sys.stdin.readline():
+            if epoch >= WARMUP and epoch % 2 == 0 and not sys.stdin.readline():
                 os._exit(0)
             self.started = time.perf_counter()
 
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - Keras's
-            if epoch >= WARM and epoch % 2:
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+            if epoch >= WARMUP and epoch % 2:
                 answer(self.started)
 
     model.fit(*data, epochs=10**6, verbose=0, callbacks=[Turns()], **settings)
@@ -175,6 +171,6 @@ def answer(started: float) -> None:
 
 if __name__ == "__main__":
     ANSWERS = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what libraries print is no answer
+    os.dup2(2, 1)  # the output of libraries goes to standard error
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     globals()[sys.argv[1]]()

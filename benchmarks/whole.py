@@ -1,14 +1,16 @@
-"""The guide's literal run, from the CSVs to the pictures."""
+"""The whole run of the guide, from the CSVs to the pictures."""
 
 import shutil
 from typing import Any
 
 from benchmarks.measure import CSVS, Row, alternately, clone, ratio, run
 
-# The guide trains on Kaggle's test CSV, takes the other for testing, and knows no patience.
+# The guide trains on Kaggle's test CSV and tests on the other one. It has no early stopping and no
+# baselines.
 GUIDE: dict[str, dict[str, Any]] = {
     "fetch": {"source": "none"},
     "load": {"train_csv": "csv/test.csv", "test_csv": "csv/train.csv"},
+    "baselines": {"methods": []},
     "train": {"patience": None},
 }
 
@@ -18,11 +20,12 @@ def rows() -> list[Row]:
     script = ("python", "-m", "benchmarks.guide_script", test, train)
     with clone("fetch") as csvs, clone(**GUIDE) as folder:
         shutil.copytree(csvs / "data/raw", folder / "csv")
-        took = alternately(
+        times = alternately(
             {
                 "guide": lambda: run(*script, folder=csvs).seconds,
-                "here": lambda: run("dvc", "repro", "--force", folder=folder).seconds,
+                "here": lambda: run("dvc", "repro", "--force", "plot", folder=folder).seconds,
             }
         )
-    note = f"{ratio(took['here'], took['guide']):.2f} of the guide's time"
-    return [Row("the guide's literal run, whole", "s", took["here"], took["guide"], note=note)]
+    work = "whole run of the guide, from CSVs to pictures"
+    note = f"{ratio(times['here'], times['guide']):.2f} of the guide's time"
+    return [Row(work, "s", times["here"], times["guide"], note=note)]

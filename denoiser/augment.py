@@ -1,4 +1,4 @@
-"""Varies training images: the same flip and shift for an image and its noisy copy."""
+"""Augments training images: the same flip and shift for an image and its noisy copy."""
 
 import math
 
@@ -11,16 +11,17 @@ Images = npt.NDArray[np.float32]
 def augment(
     arrays: tuple[Images, ...], rng: np.random.Generator, flip: bool, shift: int
 ) -> tuple[Images, ...]:
-    """Each image mirrored left to right, or not, and moved by at most `shift` pixels each way.
+    """Flips and shifts images at random, row i of each array in the same way.
 
-    The arrays have shape (n, side*side) and belong together row by row: what becomes of an image
-    is the same in each. Both are equally likely, as is each move; the edge fills what comes in.
+    The arrays have shape (n, side*side). With `flip`, an image is mirrored left to right with
+    probability 1/2. It is shifted by up to `shift` pixels vertically and horizontally; all shifts
+    are equally likely, and pixels that enter the image repeat its edge.
     """
     count, side = len(arrays[0]), math.isqrt(arrays[0].shape[1])
-    mirrored = rng.random((count, 1)) < 0.5 * flip
+    flipped = rng.random((count, 1)) < 0.5 * flip
     down, right = rng.integers(-shift, shift, (2, count, 1), endpoint=True)
-    place = np.arange(side)
-    rows = np.clip(place + down, 0, side - 1)
-    columns = np.clip(np.where(mirrored, place[::-1], place) + right, 0, side - 1)
+    index = np.arange(side)
+    rows = np.clip(index + down, 0, side - 1)
+    columns = np.clip(np.where(flipped, index[::-1], index) + right, 0, side - 1)
     pixels = (rows[:, :, None] * side + columns[:, None, :]).reshape(count, -1)
     return tuple(np.take_along_axis(array, pixels, axis=1) for array in arrays)

@@ -1,4 +1,4 @@
-"""The losses that Keras lacks; images of shape (n, side*side) in [0, 1]."""
+"""Losses that Keras lacks, for images of shape (n, side*side) in [0, 1]."""
 
 import math
 from typing import Any
@@ -6,25 +6,25 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-WINDOW = 11  # pixels: SSIM's, as in `scores`, which would import more than training needs
+WINDOW = 11  # pixels, as in scores.py, which is not imported because it imports scikit-image
 
 
 def get(name: str) -> Any:
-    """The loss of this name, as `compile` takes it: one of these, or Keras's own."""
+    """A loss of this module, or the name itself for a loss of Keras; for `Model.compile`."""
     return {"psnr": psnr, "ssim": ssim}.get(name, name)
 
 
 def psnr(clean: Any, denoised: Any) -> Any:
-    """10·log10(MSE) of each image, shape (n,): minus its PSNR in dB."""
+    """The negative PSNR in dB, 10·log10(MSE), of each image; shape (n,)."""
     mse = ops.mean(ops.square(clean - denoised), axis=-1)
-    return 10 * ops.log10(mse + 1e-8)  # an image without an error would be minus infinity
+    return 10 * ops.log10(mse + 1e-8)  # the constant keeps a perfect image from being infinite
 
 
 def ssim(clean: Any, denoised: Any) -> Any:
-    """0.84·(1 − SSIM) + 0.16·MAE of each image, shape (n,).
+    """0.84·(1 − SSIM) + 0.16·MAE of each image, shape (n,); for images of at least 11x11.
 
-    The mix is that of Zhao et al., "Loss functions for image restoration with neural networks",
-    2017, with the SSIM of one scale, the one that `scores` has. For images of 11x11 or more.
+    The weights are those of Zhao et al., "Loss functions for image restoration with neural
+    networks", 2017, with single-scale SSIM as in scores.py.
     """
     side = math.isqrt(clean.shape[-1])
     x, y = (ops.reshape(images, (-1, side, side, 1)) for images in (clean, denoised))
@@ -39,9 +39,9 @@ def ssim(clean: Any, denoised: Any) -> Any:
 
 
 def _blur(images: Any) -> Any:
-    """The Gaussian window's mean, σ = 1.5, wherever it lies within the image."""
+    """The weighted mean over a Gaussian window, σ = 1.5, where the window lies in the image."""
     offset = np.arange(WINDOW) - WINDOW // 2
     weights = np.exp(-(offset**2) / (2 * 1.5**2))
     weights = (weights / weights.sum()).astype(np.float32)
-    down = ops.conv(images, weights[:, None, None, None], padding="valid")
-    return ops.conv(down, weights[None, :, None, None], padding="valid")
+    vertical = ops.conv(images, weights[:, None, None, None], padding="valid")
+    return ops.conv(vertical, weights[None, :, None, None], padding="valid")

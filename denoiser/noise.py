@@ -1,63 +1,72 @@
-"""Corrupts images; each draw is seeded by its place: no other draw, no buffer size moves it."""
+"""Adds noise to images.
+
+Each block of rows has its own seed, so results do not depend on batch size or call order.
+"""
 
 from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-Kind = Literal["uniform", "gaussian", "salt_and_pepper", "speckle", "poisson", "masking"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+NoiseKind = Literal["uniform", "gaussian", "salt_and_pepper", "speckle", "poisson", "masking"]
+NOISE_KINDS: tuple[NoiseKind, ...] = get_args(NoiseKind)
+FRACTION_KINDS = ("salt_and_pepper", "masking")  # the amount is a fraction of the pixels
+
 Images = npt.NDArray[np.float32]
 Amount = float | tuple[float, float]
 
-ROWS = 1000  # images that share a generator; another number is other noise
-SHARES = ("salt_and_pepper", "masking")  # kinds whose amount is a share of the pixels, at most 1
+BLOCK_SIZE = 1000  # images that share a random generator; another size gives other noise
 
 
 def generator(seed: int, split: str, block: int) -> np.random.Generator:
-    """The generator for rows block·ROWS to (block + 1)·ROWS of a split ("train", "val", "test")."""
+    """The generator for rows block·BLOCK_SIZE to (block + 1)·BLOCK_SIZE of a split.
+
+    `split` is "train", "val" or "test", or any other name of an array of images.
+    """
     return np.random.default_rng([seed, *split.encode(), block])
 
 
-def corrupt(images: Images, kind: Kind, amount: Amount, rng: np.random.Generator) -> Images:
-    """Noisy copies of images in [0, 1], shape (n, pixels), clipped to [0, 1].
+def add_noise(images: Images, kind: NoiseKind, amount: Amount, rng: np.random.Generator) -> Images:
+    """Noisy copies of images, clipped to [0, 1].
 
-    What the kinds do to each pixel x by itself; U(0, 1) is uniform, N(0, 1) normal:
+    For a pixel x, with U(0, 1) uniform and N(0, 1) normal, independent for each pixel:
 
     - uniform: x + amount·U(0, 1)
     - gaussian: x + amount·N(0, 1)
-    - salt_and_pepper: replaced with probability `amount`, by 0 or 1, which are equally likely
+    - salt_and_pepper: with probability `amount`, x is replaced by 0 or 1 with equal probability
     - speckle: x + x·amount·N(0, 1)
-    - poisson: shot noise, amount²·Poisson(x / amount²): `amount` is the standard deviation of a
-      white pixel, which counts 1/amount² photons; 0 leaves x as it is
-    - masking: replaced with probability `amount`, by 0 (Vincent et al., "Extracting and composing
-      robust features with denoising autoencoders", 2008)
+    - poisson: shot noise, amount²·Poisson(x / amount²); `amount` is the standard deviation of a
+      white pixel, which counts 1/amount² photons
+    - masking: with probability `amount`, x is replaced by 0 (Vincent et al., "Extracting and
+      composing robust features with denoising autoencoders", 2008)
 
-    They are those of scikit-image's `random_noise` where it has them (its poisson has no amount).
-    Of a range (low, high) each image draws an amount of its own, uniformly.
+    The definitions are those of scikit-image's `random_noise`, except for masking and for the
+    amount of poisson, which it lacks. Given a range (low, high), each image gets a random amount
+    from it. Images have shape (n, pixels), float32, in [0, 1].
     """
     if isinstance(amount, tuple):
-        each = rng.uniform(*amount, size=(len(images), 1)).astype(np.float32)
+        strength = rng.uniform(*amount, size=(len(images), 1)).astype(np.float32)
     else:
-        each = np.full((1, 1), amount, np.float32)
+        strength = np.full((1, 1), amount, np.float32)
     match kind:
         case "uniform":
             noisy = rng.random(images.shape, np.float32)
-            noisy *= each
+            noisy *= strength
             noisy += images
         case "gaussian" | "speckle":
             noisy = rng.standard_normal(images.shape, np.float32)
-            noisy *= each
+            noisy *= strength
             if kind == "speckle":
                 noisy *= images
             noisy += images
         case "salt_and_pepper":
             draw = rng.random(images.shape, np.float32)
-            noisy = np.where(draw < each, (draw < each / 2).astype(np.float32), images)
+            noisy = np.where(draw < strength, (draw < strength / 2).astype(np.float32), images)
         case "poisson":
-            photon = np.maximum(each.astype(np.float64), 1e-4) ** 2  # dimmer ones: counts overflow
+            # The lower limit keeps the counts from overflowing.
+            photon = np.maximum(strength.astype(np.float64), 1e-4) ** 2
             counts = rng.poisson(images / photon)
-            noisy = np.where(each > 0, counts * photon, images).astype(np.float32)
+            noisy = np.where(strength > 0, counts * photon, images).astype(np.float32)
         case "masking":
-            noisy = images * (rng.random(images.shape, np.float32) >= each)
+            noisy = images * (rng.random(images.shape, np.float32) >= strength)
     return np.clip(noisy, 0, 1, out=noisy)

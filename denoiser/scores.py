@@ -1,7 +1,8 @@
-"""Scores of images against their clean originals, image by image."""
+"""Metrics of images against their clean originals, image by image."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -9,44 +10,42 @@ import skimage.metrics
 
 Images = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
+Scores = dict[str, Float64]  # one array of shape (n,) per metric
 
-MAX_PSNR = 100.0  # dB; that of an unchanged image would be infinite
-WINDOW = 11  # pixels: SSIM's, 3.5 σ to each side
+MAX_PSNR = 100.0  # dB; the PSNR of identical images would be infinite
+WINDOW = 11  # pixels: the window of SSIM, 3.5 σ to each side
 
 
-def score(clean: Images, images: Images) -> dict[str, Float64]:
-    """MSE, PSNR in dB and SSIM of each image, shape (n,); both arrays are (n, pixels) in [0, 1].
+class Metric(NamedTuple):
+    """A metric of n images: a function of two arrays (n, pixels) in [0, 1] that returns (n,)."""
 
-    PSNR is 10·log10(1 / MSE), at most 100 dB. SSIM is that of Wang et al., "Image quality
-    assessment: from error visibility to structural similarity", 2004: a Gaussian window of
-    σ = 1.5, scikit-image's; NaN for images under 11x11.
-    """
-    exact = clean.astype(np.float64), images.astype(np.float64)
-    # What scikit-image's functions compute, which take one image at a time.
-    mse = np.mean((exact[0] - exact[1]) ** 2, axis=1)
+    function: Callable[[Float64, Float64], Float64]
+    label: str  # in tables
+    digits: int  # after the decimal point, in tables
+
+
+def mse(clean: Float64, images: Float64) -> Float64:
+    """Mean squared error."""
+    return np.asarray(np.mean((clean - images) ** 2, axis=1))
+
+
+def psnr(clean: Float64, images: Float64) -> Float64:
+    """Peak signal-to-noise ratio in dB, 10·log10(1 / MSE), at most MAX_PSNR."""
     with np.errstate(divide="ignore"):
-        psnr = 10 * np.log10(1 / mse)
-    return {"mse": mse, "psnr": np.minimum(psnr, MAX_PSNR), "ssim": ssim(*exact)}
-
-
-def joined(blocks: Sequence[Mapping[str, Float64]]) -> dict[str, Float64]:
-    """The scores of blocks of images as those of all of them, shape (n,)."""
-    return {metric: np.concatenate([block[metric] for block in blocks]) for metric in blocks[0]}
-
-
-def means(scored: Mapping[str, Float64]) -> dict[str, float | None]:
-    """The mean of each metric to six places; None where there is none, which JSON has as null."""
-    found = {metric: float(np.mean(values)) for metric, values in scored.items()}
-    return {name: None if math.isnan(mean) else round(mean, 6) for name, mean in found.items()}
+        return np.asarray(np.minimum(10 * np.log10(1 / mse(clean, images)), MAX_PSNR))
 
 
 def ssim(clean: Float64, images: Float64) -> Float64:
-    """SSIM of each image, shape (n,), as `score` has it."""
+    """Structural similarity, computed by scikit-image; NaN for images under 11x11.
+
+    The version of Wang et al., "Image quality assessment: from error visibility to structural
+    similarity", 2004: a Gaussian window of σ = 1.5, averaged over the image.
+    """
     side = math.isqrt(clean.shape[1])
     if side < WINDOW:
         return np.full(len(clean), np.nan)
-    # One call for all, as one tall image. The mean is over the pixels whose window lies
-    # within the image, so that no image sees its neighbours: the same as a call for each.
+    # One call for all images, stacked to one tall image, is faster than a call per image. The
+    # mean covers only pixels whose window lies within their image, so neighbours do not mix.
     _, similarity = skimage.metrics.structural_similarity(
         *(array.reshape(-1, side) for array in (clean, images)),
         data_range=1,
@@ -58,3 +57,29 @@ def ssim(clean: Float64, images: Float64) -> Float64:
     border = WINDOW // 2
     inside = similarity.reshape(-1, side, side)[:, border:-border, border:-border]
     return np.asarray(inside.mean(axis=(1, 2)))
+
+
+# Every table, chart and file of scores has these metrics, in this order.
+METRICS = {
+    "mse": Metric(mse, "MSE", 4),
+    "psnr": Metric(psnr, "PSNR (dB)", 2),
+    "ssim": Metric(ssim, "SSIM", 3),
+}
+
+
+def score(clean: Images, images: Images) -> Scores:
+    """Each metric of each image. Both arrays have shape (n, side*side) and lie in [0, 1]."""
+    arrays = clean.astype(np.float64), images.astype(np.float64)
+    return {name: metric.function(*arrays) for name, metric in METRICS.items()}
+
+
+def score_blocks(pairs: Iterable[tuple[Images, Images]]) -> Scores:
+    """Each metric of each image, given blocks of (clean, images)."""
+    blocks = [score(*pair) for pair in pairs]
+    return {name: np.concatenate([block[name] for block in blocks]) for name in METRICS}
+
+
+def means(scores: Mapping[str, Float64]) -> dict[str, float | None]:
+    """The mean of each metric, rounded to six decimals; None (null in JSON) instead of NaN."""
+    result = {name: float(np.mean(values)) for name, values in scores.items()}
+    return {name: None if math.isnan(mean) else round(mean, 6) for name, mean in result.items()}

@@ -1,8 +1,5 @@
-"""What Keras lacks for training that repeats to the bit, and goes on where it was cut off."""
+"""Deterministic, resumable training with Keras."""
 
-import io
-import json
-import zipfile
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, Protocol
 
@@ -13,35 +10,35 @@ import numpy.typing as npt
 from denoiser import losses
 
 Images = npt.NDArray[np.float32]
-Corrupt = Callable[[Images, np.random.Generator], Images]
-Augment = Callable[[tuple[Images, ...], np.random.Generator], tuple[Images, ...]]
+NoiseFunction = Callable[[Images, np.random.Generator], Images]
+AugmentFunction = Callable[[tuple[Images, ...], np.random.Generator], tuple[Images, ...]]
 Schedule = Literal["constant", "cosine"]
-Snapshot = dict[str, npt.NDArray[Any]]
+Checkpoint = dict[str, npt.NDArray[Any]]
 
 
 class Rows(Protocol):
-    """Images of shape (n, pixels): an array, or a file that is read a batch at a time."""
+    """Images of shape (n, pixels): an array, or a file of which only a batch is in memory."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, rows: npt.NDArray[np.intp], /) -> Images: ...
 
 
 class Batches(keras.utils.PyDataset):
-    """Batches of (noisy, clean), in an order drawn from the seed and the epoch alone.
+    """Batches of (noisy, clean) images, float32, shape (batch, pixels).
 
-    Without a seed, the batches come in the order of the rows. The last batch may be smaller.
-    `noisy` may be a function instead, which corrupts the clean images of each batch anew, and
-    `augment` one that varies each pair of a batch; both draw from the seed, the epoch and the
-    number of the batch alone.
+    The order of the rows and all random draws depend only on the seed, the epoch and the number
+    of the batch; without a seed, the rows keep their order. The last batch may be smaller.
+    `noisy` may be a function that adds new noise to the clean images of each batch, `augment` one
+    that transforms the arrays of a batch alike.
     """
 
     def __init__(
         self,
-        noisy: Rows | Corrupt,
+        noisy: Rows | NoiseFunction,
         clean: Rows,
         batch_size: int,
         seed: int | None = None,
-        augment: Augment | None = None,
+        augment: AugmentFunction | None = None,
     ) -> None:
         super().__init__()
         self.noisy, self.clean, self.batch_size, self.seed = noisy, clean, batch_size, seed
@@ -73,11 +70,12 @@ class Batches(keras.utils.PyDataset):
         return noisy, clean
 
 
-def feed(batches: Batches) -> Any:
-    """The batches as Keras's `fit` takes them.
+def to_tf_dataset(batches: Batches) -> Any:
+    """The batches in the form that `fit` reads fastest.
 
-    For TensorFlow a tf.data.Dataset: the one that Keras makes of a PyDataset has tf.data tune
-    itself, for which some epochs wait a second or more (benchmarks/README.md).
+    For TensorFlow it is a `tf.data.Dataset` without autotuning. The one that Keras creates from a
+    PyDataset has it, and some epochs then wait a second or more (benchmarks/README.md). Other
+    backends get the batches unchanged.
     """
     if keras.backend.backend() != "tensorflow":
         return batches
@@ -104,16 +102,16 @@ def feed(batches: Batches) -> Any:
 def schedule(
     kind: Schedule, learning_rate: float, warmup: int, steps: int
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """The learning rate: constant, or along a half cosine to 0 after all these steps.
+    """A learning rate that is constant, or decays along a cosine to 0 at the last of all steps.
 
-    It first rises in a straight line from 0, for the `warmup` of the steps.
+    In the first `warmup` steps it rises linearly from 0.
     """
     if kind == "constant" and not warmup:
         return learning_rate
     return keras.optimizers.schedules.CosineDecay(
         0.0 if warmup else learning_rate,
         decay_steps=max(1, steps - warmup),
-        alpha=float(kind == "constant"),  # the share of the rate at which it ends
+        alpha=float(kind == "constant"),  # the final fraction of the learning rate
         warmup_target=learning_rate if warmup else None,
         warmup_steps=warmup,
     )
@@ -128,10 +126,11 @@ def compile_model(
     weight_decay: float | None = None,
     xla: bool = True,
 ) -> None:
-    """Compiles a model; a loss is one of Keras's or of `losses`, weight decay None Keras's own.
+    """Compiles a model with an optimizer of Keras and a loss of losses.py or Keras, by name.
 
-    With TensorFlow, XLA does the same mathematics of dense layers in less time. It computes
-    16-bit convolutions in 32 bits on a CPU, and 32-bit ones no faster: not for those.
+    A `weight_decay` of None is the default of the optimizer. With `xla`, TensorFlow compiles the
+    model with XLA. This speeds up dense layers, but not convolutions on a CPU, where XLA also
+    computes 16-bit convolutions in 32 bits.
     """
     settings = {"learning_rate": learning_rate, "weight_decay": weight_decay}
     model.compile(
@@ -140,7 +139,7 @@ def compile_model(
         ),
         loss=losses.get(loss),
         jit_compile=xla if keras.backend.backend() == "tensorflow" else "auto",
-        # Keras takes nothing but 1 with PyTorch.
+        # With PyTorch, Keras accepts only 1.
         steps_per_execution=steps_per_execution if keras.backend.backend() != "torch" else 1,
     )
 
@@ -151,104 +150,80 @@ def fit(
     validation: Batches,
     epochs: int,
     patience: int | None,
-    after_epoch: Callable[[Snapshot], None],
-    snapshot: Snapshot | None = None,
+    after_epoch: Callable[[Checkpoint], None],
+    checkpoint: Checkpoint | None = None,
     callbacks: Iterable[keras.callbacks.Callback] = (),
 ) -> None:
-    """Fits a compiled model; from a snapshot of an earlier fit on, to the same bits as in one go.
+    """Trains a compiled model; a resumed training ends with the same bits as an uninterrupted one.
 
-    With a `patience` it stops after that many epochs without a better val_loss and keeps the best
-    weights; without, it runs all epochs and keeps the last. `after_epoch` gets a snapshot: all
-    that the rest depends on, and as "losses" each epoch's loss and val_loss, shape (epochs, 2).
-    Other callbacks of Keras's may watch.
+    With a `patience`, training stops after that many epochs without a lower val_loss and restores
+    the best weights; with None, it runs for all epochs and keeps the last weights. `after_epoch`
+    gets a checkpoint, from which training can resume. Its array "losses", shape (epochs, 2), has
+    the loss and val_loss of each epoch. `callbacks` must not change the training.
 
-    Raises FloatingPointError after an epoch with a loss that is not finite.
+    Raises FloatingPointError if the loss of an epoch is not finite.
     """
-    done = 0
-    if snapshot is not None:
+    first_epoch = 0
+    if checkpoint is not None:
         model.optimizer.build(model.trainable_variables)
-        for variable, value in zip(state(model), group(snapshot, "state"), strict=True):
+        for variable, value in zip(variables(model), group(checkpoint, "state"), strict=True):
             variable.assign(value)
-        done = epochs if snapshot["stopped"] else len(snapshot["losses"])
-    train.epoch = done - 1
+        first_epoch = epochs if checkpoint["stopped"] else len(checkpoint["losses"])
+    train.epoch = first_epoch - 1
     model.fit(
-        feed(train),
-        validation_data=feed(validation),
-        initial_epoch=done,
+        to_tf_dataset(train),
+        validation_data=to_tf_dataset(validation),
+        initial_epoch=first_epoch,
         epochs=epochs,
-        callbacks=[Resumable(patience, after_epoch, snapshot), *callbacks],
-        shuffle=False,  # Batches does it
+        callbacks=[ResumableEarlyStopping(patience, after_epoch, checkpoint), *callbacks],
+        shuffle=False,  # Batches shuffles
         verbose=0,
     )
 
 
-class Resumable(keras.callbacks.EarlyStopping):
-    """Early stopping that goes on from a snapshot, and takes one after each epoch.
+class ResumableEarlyStopping(keras.callbacks.EarlyStopping):
+    """Early stopping that creates a checkpoint after each epoch and can resume from one.
 
-    Keras's BackupAndRestore keeps neither the best weights nor the patience that is used up.
+    Keras's BackupAndRestore saves neither the best weights nor the epochs without improvement.
     """
 
     def __init__(
         self,
         patience: int | None,
-        after_epoch: Callable[[Snapshot], None],
-        snapshot: Snapshot | None,
+        after_epoch: Callable[[Checkpoint], None],
+        checkpoint: Checkpoint | None,
     ) -> None:
         super().__init__(patience=patience or 0, restore_best_weights=patience is not None)
-        self.after_epoch, self.snapshot = after_epoch, snapshot
-        self.losses = [] if snapshot is None else snapshot["losses"].tolist()
+        self.after_epoch, self.checkpoint = after_epoch, checkpoint
+        self.losses = [] if checkpoint is None else checkpoint["losses"].tolist()
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         super().on_train_begin(logs)
-        if self.snapshot is not None and self.restore_best_weights:
-            self.best, self.wait = self.snapshot["stopping"].tolist()
-            self.best_weights = group(self.snapshot, "best")
+        if self.checkpoint is not None and self.restore_best_weights:
+            self.best, self.wait = self.checkpoint["stopping"].tolist()
+            self.best_weights = group(self.checkpoint, "best")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         self.losses.append([logs["loss"], logs["val_loss"]])
         if not np.isfinite(self.losses[-1]).all():
             raise FloatingPointError(f"the loss is no longer finite in epoch {epoch + 1}")
-        snapshot = {"losses": np.array(self.losses)}
+        checkpoint = {"losses": np.array(self.losses)}
         if self.restore_best_weights:
             super().on_epoch_end(epoch, logs)
-            snapshot["stopping"] = np.array([self.best, self.wait])
-            snapshot |= {f"best {n}": array for n, array in enumerate(self.best_weights)}
-        snapshot["stopped"] = np.array(self.model.stop_training)
-        for number, variable in enumerate(state(self.model)):
-            snapshot[f"state {number}"] = keras.ops.convert_to_numpy(variable)
-        self.after_epoch(snapshot)
+            checkpoint["stopping"] = np.array([self.best, self.wait])
+            checkpoint |= {f"best {n}": array for n, array in enumerate(self.best_weights)}
+        checkpoint["stopped"] = np.array(self.model.stop_training)
+        for n, variable in enumerate(variables(self.model)):
+            checkpoint[f"state {n}"] = keras.ops.convert_to_numpy(variable)
+        self.after_epoch(checkpoint)
 
 
-def state(model: keras.Model) -> list[keras.Variable]:
-    """What a fit changes: the weights, and what the optimizer remembers."""
+def variables(model: keras.Model) -> list[keras.Variable]:
+    """The variables that training changes: the weights and the state of the optimizer."""
     return [*model.variables, *model.optimizer.variables]
 
 
-def group(snapshot: Snapshot, name: str) -> list[npt.NDArray[Any]]:
-    """The arrays of a snapshot that are numbered under this name, in their order."""
-    count = sum(key.startswith(f"{name} ") for key in snapshot)
-    return [snapshot[f"{name} {number}"] for number in range(count)]
-
-
-def strip_traces(archive: bytes) -> bytes:
-    """A .keras archive without what the process that made it left there.
-
-    Keras writes the date, and as `shared_object_id` the memory addresses of objects, which are
-    numbered here in the order of their first appearance instead.
-    """
-    numbers: dict[int, int] = {}
-
-    def strip(node: dict[str, Any]) -> dict[str, Any]:
-        node.pop("date_saved", None)
-        if (address := node.get("shared_object_id")) is not None:
-            node["shared_object_id"] = numbers.setdefault(address, len(numbers) + 1)
-        return node
-
-    stripped = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(archive)) as old, zipfile.ZipFile(stripped, "w") as new:
-        for name in old.namelist():
-            content = old.read(name)
-            if name.endswith(".json"):
-                content = json.dumps(json.loads(content, object_hook=strip)).encode()
-            new.writestr(zipfile.ZipInfo(name), content)  # ZipInfo's own date is fixed: 1980
-    return stripped.getvalue()
+def group(checkpoint: Checkpoint, name: str) -> list[npt.NDArray[Any]]:
+    """The arrays "{name} 0", "{name} 1", … of a checkpoint, in order."""
+    count = sum(key.startswith(f"{name} ") for key in checkpoint)
+    return [checkpoint[f"{name} {n}"] for n in range(count)]

@@ -1,55 +1,59 @@
-"""Stage 0: checks params.yaml whole, so that no stage's mistake shows after another's work."""
+"""Validates all of params.yaml, so that a mistake is reported before any other stage runs."""
 
-from stages import (
-    baselines,
-    classifier,
-    fetch,
-    files,
-    load,
-    noise_params,
-    params,
-    plot,
-    robustness,
-    split,
-    train,
-)
-from stages.errors import StageError
-from stages.process import run
+from pipeline.base import files, params
+from pipeline.base.errors import InputError
+from pipeline.base.process import run_stage
+from pipeline.schema.baselines_params import Baselines
+from pipeline.schema.classifier_params import Classifier
+from pipeline.schema.fetch_params import Fetch
+from pipeline.schema.load_params import Load
+from pipeline.schema.model_params import Model
+from pipeline.schema.noise_params import Noise
+from pipeline.schema.plot_params import Plot
+from pipeline.schema.robustness_params import Robustness
+from pipeline.schema.split_params import Split
+from pipeline.schema.train_params import Train
 
 SECTIONS: dict[str, type[params.Section]] = {
-    "fetch": fetch.Fetch,
-    "load": load.Load,
-    "split": split.Split,
-    "noise": noise_params.Noise,
-    "baselines": baselines.Baselines,
-    "model": train.Model,
-    "train": train.Train,
-    "robustness": robustness.Robustness,
-    "classifier": classifier.Classifier,
-    "plot": plot.Plot,
+    "fetch": Fetch,
+    "load": Load,
+    "split": Split,
+    "noise": Noise,
+    "baselines": Baselines,
+    "model": Model,
+    "train": Train,
+    "robustness": Robustness,
+    "classifier": Classifier,
+    "plot": Plot,
 }
 
 
 def main() -> None:
-    """Raises StageError with everything that is wrong."""
-    file = params.load()
-    wrong = [
-        f"{params.FILE}: '{name}' is not a section{params.nearest(name, SECTIONS)}"
-        for name in file
+    content = params.load_yaml(params.FILE)
+    mistakes = [
+        f"{params.FILE}: '{name}' is not a section{params.suggest(name, SECTIONS)}"
+        for name in content
         if name not in SECTIONS
     ]
     for name, model in SECTIONS.items():
         try:
-            params.check(file, name, model)
-        except StageError as error:
-            wrong.append(str(error))
-    if wrong:
-        raise StageError("; ".join(wrong))
-    # The first stages depend on this file. It is always the same: they run after this one, but
-    # never because of it.
-    with files.replacing("data/checked") as path:
-        path.write_text(f"{params.FILE} is right\n")
+            params.validate(content, name, model)
+        except InputError as error:
+            mistakes.append(str(error))
+    if not mistakes and content["fetch"]["source"] == "none":
+        mistakes = [
+            f"{params.FILE}: load.{key} is {content['load'][key]}, but with fetch.source 'none' "
+            "that file stays empty: set it to a CSV of yours"
+            for key in ("train_csv", "test_csv")
+            if content["load"][key].startswith("data/raw/")
+        ]
+    if mistakes:
+        raise InputError("; ".join(mistakes))
+    # The stages fetch and load depend on this file. Its content never changes, so they run after
+    # this stage, but not because of it.
+    with files.atomic_write("data/checked") as path:
+        path.write_text(f"{params.FILE} is valid\n")
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

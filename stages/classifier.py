@@ -1,39 +1,24 @@
-"""Stage 9: trains a classifier on the clean training images, to judge denoised ones by."""
+"""Trains a classifier on the clean images; the stage `classify` applies it to denoised ones."""
 
-from typing import Annotated
-
-from pydantic import Field
-
-from stages import backend, files, params, trained
-from stages.process import run
-
-
-class Classifier(params.Section):
-    """The section `classifier`."""
-
-    epochs: Annotated[int, Field(ge=1)]
-    batch_size: Annotated[int, Field(ge=1)]
-    learning_rate: Annotated[float, Field(gt=0)]
-    seed: params.Seed
+from pipeline.base import files, params
+from pipeline.base.process import run_stage
+from pipeline.keras_runtime import backend, model_files
+from pipeline.schema.classifier_params import Classifier
 
 
 def main() -> None:
     section = params.read("classifier", Classifier)
-    computing = params.read("train", backend.Backend)
-    # Convolutions' gradients depend on the number of threads: the same few on any machine.
-    device = backend.start(computing, threads=2)
-    print(f"training the classifier on {device}", flush=True)
+    # The gradients of convolutions depend on the number of threads: use two on any machine.
+    print(f"training the classifier on {backend.start(threads=2)}", flush=True)
     import keras
 
-    from denoiser import classifier, training
+    from denoiser import classifier_model, training
 
-    images, labels = (
-        files.NpyReader("data/split/x_train.npy"),
-        files.load_npy("data/split/y_train.npy"),
-    )
-    classes = int(labels.max()) + 1
+    images = files.NpyReader("data/split/x_train.npy")
+    labels = files.load_npy("data/split/y_train.npy")
+    pixels, classes = images.shape[1], int(labels.max()) + 1
     keras.utils.set_random_seed(section.seed)
-    model = classifier.build(images.shape[1], classes)
+    model = classifier_model.build(pixels, classes)
     training.compile_model(
         model,
         "adam",
@@ -44,12 +29,10 @@ def main() -> None:
     )
     batches = training.Batches(images, labels, section.batch_size, section.seed)
     model.fit(batches, epochs=section.epochs, shuffle=False, verbose=2)
-    bare = classifier.build(images.shape[1], classes)  # without the optimizer's state
-    bare.set_weights(model.get_weights())
-    with files.replacing(trained.CLASSIFIER) as path:
-        bare.save(path)
-        path.write_bytes(training.strip_traces(path.read_bytes()))
+    trained = classifier_model.build(pixels, classes)  # without the state of the optimizer
+    trained.set_weights(model.get_weights())
+    model_files.save_model(trained, model_files.CLASSIFIER)
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

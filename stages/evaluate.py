@@ -1,4 +1,4 @@
-"""Stage 11: scores the noisy and the denoised images of both splits against the clean ones."""
+"""Scores the noisy and the denoised images of both splits against the clean ones."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -10,77 +10,83 @@ import numpy.typing as npt
 import pandas as pd
 
 from denoiser import scores
-from stages import files
-from stages.process import run
+from pipeline.base import files
+from pipeline.base.process import run_stage
 
 SPLITS = ("val", "test")
-KINDS = ("noisy", "denoised")
-METRICS = ("mse", "psnr", "ssim")
-BLOCK = 500  # images in memory at once, for each split and kind
+VARIANTS = ("noisy", "denoised")
+BLOCK_SIZE = 500  # images in memory at once, for each split and variant
 
-Summary = dict[str, dict[str, dict[str, float | None]]]
-Scored = dict[tuple[str, str], dict[str, scores.Float64]]
+Means = dict[str, float | None]
+Summary = dict[str, dict[str, Means]]
 
 
 def main() -> None:
+    pairs = [(split, variant) for split in SPLITS for variant in VARIANTS]
+    with ThreadPoolExecutor() as pool:  # NumPy and SciPy release the GIL while they compute
+        results = dict(zip(pairs, pool.map(score, *zip(*pairs, strict=True)), strict=True))
     labels = {split: files.load_npy(f"data/split/y_{split}.npy") for split in SPLITS}
-    pairs = [(split, kind) for split in SPLITS for kind in KINDS]
-    with ThreadPoolExecutor() as pool:  # NumPy and SciPy let others work while they compute
-        scored = dict(zip(pairs, pool.map(score, *zip(*pairs, strict=True)), strict=True))
     images = pd.concat(
-        [per_image(split, labels[split], scored) for split in SPLITS], ignore_index=True
+        [per_image(split, labels[split], results) for split in SPLITS], ignore_index=True
     )
     summary = {
-        split: {kind: scores.means(scored[split, kind]) for kind in KINDS} for split in SPLITS
+        split: {variant: scores.means(results[split, variant]) for variant in VARIANTS}
+        for split in SPLITS
     }
-    with files.replacing("data/scores") as folder:
+    baselines = json.loads(Path("metrics/baselines.json").read_text())
+    with files.atomic_write("data/scores") as folder:
         folder.mkdir()
         images.to_csv(folder / "per_image.csv", index=False, float_format="%.6f")
-    with files.replacing("metrics/by_class.csv") as path:
+    with files.atomic_write("metrics/by_class.csv") as path:
         by_class(images).to_csv(path, float_format="%.4f")
-    with files.replacing("metrics/evaluation.json") as path:
+    with files.atomic_write("metrics/evaluation.json") as path:
         path.write_text(json.dumps(summary, indent=2) + "\n")
-    baselines = json.loads(Path("metrics/baselines.json").read_text())
-    with files.replacing("metrics/methods.csv") as path:
+    with files.atomic_write("metrics/methods.csv") as path:
         methods(baselines, summary).to_csv(path, float_format="%.4f")
 
 
-def per_image(split: str, labels: npt.NDArray[Any], scored: Scored) -> pd.DataFrame:
-    """One row an image: its split, its place in there, its label, and each metric of each kind."""
+def score(split: str, variant: str) -> scores.Scores:
+    """Each metric of each image of a split, shape (n,)."""
+    with (
+        files.NpyReader(f"data/split/x_{split}.npy") as clean,
+        files.NpyReader(f"data/{variant}/x_{split}.npy") as images,
+    ):
+        pairs = zip(clean.blocks(BLOCK_SIZE), images.blocks(BLOCK_SIZE), strict=True)
+        return scores.score_blocks(pairs)
+
+
+def per_image(
+    split: str, labels: npt.NDArray[Any], results: dict[tuple[str, str], scores.Scores]
+) -> pd.DataFrame:
+    """One row per image: its split, its index, its label, and each metric of each variant."""
     return pd.DataFrame(
         {"split": split, "image": np.arange(len(labels)), "label": labels}
-        | {f"{metric}_{kind}": scored[split, kind][metric] for metric in METRICS for kind in KINDS}
+        | {
+            f"{metric}_{variant}": results[split, variant][metric]
+            for metric in scores.METRICS
+            for variant in VARIANTS
+        }
     )
 
 
-def score(split: str, kind: str) -> dict[str, scores.Float64]:
-    """Each metric of each image of this kind, shape (n,)."""
-    with (
-        files.NpyReader(f"data/split/x_{split}.npy") as clean,
-        files.NpyReader(f"data/{kind}/x_{split}.npy") as images,
-    ):
-        pairs = zip(clean.blocks(BLOCK), images.blocks(BLOCK), strict=True)
-        return scores.joined([scores.score(*pair) for pair in pairs])
-
-
 def methods(baselines: Summary, summary: Summary) -> pd.DataFrame:
-    """One row a method, the worst first; each metric of each split.
+    """One row per method, sorted by PSNR on the validation images; each metric of each split.
 
-    "nothing" is the noisy image as it is, "model" the denoised one.
+    "noisy input" is the noisy image unchanged, "model" the image denoised by the network.
     """
-    rows: dict[str, dict[str, float | None]] = {}
+    rows: dict[str, Means] = {}
     for split in SPLITS:
-        model = {"nothing": summary[split]["noisy"], "model": summary[split]["denoised"]}
-        for method, values in (baselines[split] | model).items():
-            of_split = {f"{split}_{metric}": value for metric, value in values.items()}
-            rows.setdefault(method, {}).update(of_split)
+        network = {"noisy input": summary[split]["noisy"], "model": summary[split]["denoised"]}
+        for method, means in (baselines[split] | network).items():
+            columns = {f"{split}_{metric}": mean for metric, mean in means.items()}
+            rows.setdefault(method, {}).update(columns)
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
     return table.sort_values("val_psnr", kind="stable")
 
 
 def by_class(images: pd.DataFrame) -> pd.DataFrame:
-    """One row a label; for each split, how many images, and the mean PSNR and SSIM of each kind."""
-    columns = [f"{metric}_{kind}" for metric in ("psnr", "ssim") for kind in KINDS]
+    """One row per label: for each split the number of images and the mean of each metric."""
+    columns = [f"{metric}_{variant}" for metric in scores.METRICS for variant in VARIANTS]
     tables = []
     for split in SPLITS:
         groups = images[images["split"] == split].groupby("label")
@@ -93,4 +99,4 @@ def by_class(images: pd.DataFrame) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -1,58 +1,45 @@
-"""Stage 1: puts the data into data/raw as two CSVs, train.csv and test.csv."""
+"""Writes the data set to data/raw as two CSVs, train.csv and test.csv."""
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.csv
 
-from stages import fashion_mnist, files, params
-from stages.fashion_mnist import Splits, UInt8
-from stages.process import run
+from pipeline.base import files, params
+from pipeline.base.process import run_stage
+from pipeline.datasets import digits, fashion_mnist
+from pipeline.schema.fetch_params import Fetch
 
-
-class Fetch(params.Section):
-    """The section `fetch`."""
-
-    source: Literal["fashion-mnist", "digits", "none"]
+UInt8 = npt.NDArray[np.uint8]
+BLOCK_SIZE = 2000  # rows per block
 
 
 def main() -> None:
     source = params.read("fetch", Fetch).source
-    splits = {"fashion-mnist": fashion_mnist.splits, "digits": digits, "none": dict}[source]()
-    with files.replacing("data/raw") as folder:
+    with files.atomic_write("data/raw") as folder:
         folder.mkdir()
-        for name, (images, labels) in splits.items():
+        if source == "none":  # nothing to download, but DVC requires the outputs
+            for name in ("train", "test"):
+                (folder / f"{name}.csv").touch()
+            return
+        data = fashion_mnist.load() if source == "fashion-mnist" else digits.load()
+        for name, (images, labels) in data.items():
             write_csv(folder / f"{name}.csv", images, labels)
 
 
-def digits() -> Splits:
-    """scikit-learn's 1,797 digits of 8x8, as 28x28 and 0-255; the last 360 are for testing."""
-    from PIL import Image
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
-    small = (bunch.images * (255 / 16)).astype(np.uint8)
-    # Pillow scales whole numbers in fixed point: the same bytes on every machine.
-    large = [Image.fromarray(image).resize((28, 28), Image.Resampling.BICUBIC) for image in small]
-    images = np.stack([np.asarray(image) for image in large]).reshape(-1, 784)
-    labels = bunch.target.astype(np.uint8)
-    return {"train": (images[:-360], labels[:-360]), "test": (images[-360:], labels[-360:])}
-
-
 def write_csv(path: Path, images: UInt8, labels: UInt8) -> None:
-    """Writes images (n, pixels) and labels (n,) in Kaggle's schema."""
-    import pyarrow as pa  # not at the top: `check` does not need it
-    import pyarrow.csv
-
+    """Writes images of shape (n, pixels) and labels of shape (n,) in Kaggle's schema."""
     names = ["label", *(f"pixel{number}" for number in range(1, images.shape[1] + 1))]
     with open(path, "wb") as file:
         file.write(f"{','.join(names)}\n".encode())
-        for start in range(0, len(images), 2000):
-            rows = slice(start, start + 2000)
+        for start in range(0, len(images), BLOCK_SIZE):
+            rows = slice(start, start + BLOCK_SIZE)
             columns = [labels[rows], *np.ascontiguousarray(images[rows].T)]
             batch = pa.RecordBatch.from_arrays([pa.array(column) for column in columns], names)
             pa.csv.write_csv(batch, file, pa.csv.WriteOptions(include_header=False))
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

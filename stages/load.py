@@ -1,46 +1,37 @@
-"""Stage 2: parses the two CSVs, checks them, and keeps them as arrays of bytes."""
+"""Parses and checks the two CSVs, and stores images and labels as arrays of bytes."""
 
 import gzip
 import itertools
 import zlib
 from pathlib import Path
-from typing import Annotated, BinaryIO, cast
+from typing import BinaryIO, cast
 
-from pydantic import Field
-
-from stages import files, params
-from stages.errors import StageError
-from stages.process import run
-
-
-class Load(params.Section):
-    """The section `load`."""
-
-    train_csv: Annotated[str, Field(min_length=1)]
-    test_csv: Annotated[str, Field(min_length=1)]
-    limit: Annotated[int, Field(ge=1)] | None
+from denoiser import image_csv
+from pipeline.base import files, params
+from pipeline.base.errors import InputError
+from pipeline.base.process import run_stage
+from pipeline.schema.load_params import Load
 
 
 def main() -> None:
     load = params.read("load", Load)
-    with files.replacing("data/images") as folder:
+    with files.atomic_write("data/images") as folder:
         folder.mkdir()
         train_pixels = convert(load.train_csv, folder, "train", load.limit)
         test_pixels = convert(load.test_csv, folder, "test", load.limit)
         if train_pixels != test_pixels:
-            raise StageError(
+            raise InputError(
                 f"{load.train_csv} has images of {train_pixels} pixels, "
-                f"but {load.test_csv} of {test_pixels}: both must be of one size"
+                f"but {load.test_csv} of {test_pixels}: both must have the same size"
             )
 
 
 def convert(path: str, folder: Path, split: str, limit: int | None) -> int:
-    """Writes the first `limit` rows of a CSV as {split}_images.npy and {split}_labels.npy.
+    """Writes the first `limit` rows of a CSV to {split}_images.npy and {split}_labels.npy.
 
-    Returns how many pixels an image has. Raises StageError, which names the file, for a bad one.
+    Returns the number of pixels per image. Raises InputError, with the file's name, if the CSV is
+    missing or invalid.
     """
-    from denoiser import image_csv  # pyarrow, which `check` does not need
-
     try:
         with open_csv(path) as file:
             blocks = image_csv.read(file)
@@ -58,17 +49,17 @@ def convert(path: str, folder: Path, split: str, limit: int | None) -> int:
                         break
             return int(shape[0])
     except FileNotFoundError:
-        raise StageError(f"{path}: there is no such file (load.{split}_csv)") from None
+        raise InputError(f"{path}: the file does not exist (load.{split}_csv)") from None
     except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise StageError(f"{path}: {error}") from error
+        raise InputError(f"{path}: {error}") from error
 
 
 def open_csv(path: str) -> BinaryIO:
-    """Opens a CSV for reading, decompressing it if it is gzip, whatever its name."""
+    """Opens a CSV for reading; decompresses gzip, whatever the file's name."""
     with open(path, "rb") as file:
         compressed = file.read(2) == b"\x1f\x8b"
     return cast(BinaryIO, gzip.open(path)) if compressed else open(path, "rb")
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -1,25 +1,25 @@
-"""Stage 7: denoises the noisy validation and test images with the trained model."""
+"""Denoises the noisy validation and test images with the trained model."""
 
 import numpy as np
 
-from stages import backend, files, params, trained
-from stages.process import run
+from pipeline.base import files
+from pipeline.base.process import run_stage
+from pipeline.keras_runtime import backend, model_files
 
 
 def main() -> None:
-    device = backend.start(params.read("train", backend.Backend))
-    print(f"predicting on {device}", flush=True)
-    model = trained.load(trained.DENOISER)
-    with files.replacing("data/denoised") as folder:
+    print(f"predicting on {backend.start()}", flush=True)
+    model = model_files.load_model(model_files.DENOISER)
+    with files.atomic_write("data/denoised") as folder:
         folder.mkdir()
         for split in ("val", "test"):
             with (
                 files.NpyReader(f"data/noisy/x_{split}.npy") as noisy,
                 files.NpyWriter(folder / f"x_{split}.npy", np.float32, noisy.shape[1:]) as denoised,
             ):
-                for images in noisy.blocks(trained.BATCH):
+                for images in noisy.blocks(model_files.BATCH_SIZE):
                     denoised.append(model.predict_on_batch(images))
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -1,70 +1,54 @@
-"""Stage 8: scores the model on kinds and strengths of noise that it was not trained on."""
+"""Scores the model on kinds and strengths of noise that it was not trained on."""
 
-from typing import Annotated
-
-import numpy as np
-from pydantic import Field, field_validator
+from collections.abc import Iterator
 
 from denoiser import noise
-from stages import backend, files, params, trained
-from stages.process import run
+from denoiser.noise import Images
+from pipeline.base import files, params
+from pipeline.base.process import run_stage
+from pipeline.keras_runtime import backend, model_files
+from pipeline.schema.robustness_params import Robustness
 
-KINDS = ("noisy", "denoised")
-METRICS = ("psnr", "ssim")
-
-
-Amounts = Annotated[list[Annotated[float, Field(ge=0, le=100)]], Field(min_length=1)]
-
-
-class Robustness(params.Section):
-    """The section `robustness`."""
-
-    images: Annotated[int, Field(ge=1)]
-    amounts: dict[noise.Kind, Amounts]
-    seed: params.Seed
-
-    @field_validator("amounts")
-    @classmethod
-    def fit(cls, amounts: dict[noise.Kind, list[float]]) -> dict[noise.Kind, list[float]]:
-        """A share of the pixels is at most 1."""
-        for kind, strengths in amounts.items():
-            if kind in noise.SHARES and max(strengths) > 1:
-                raise ValueError(f"{kind} takes a share of the pixels, at most 1")
-        return amounts
+VARIANTS = ("noisy", "denoised")
 
 
 def main() -> None:
     section = params.read("robustness", Robustness)
-    device = backend.start(params.read("train", backend.Backend))
-    print(f"predicting on {device}", flush=True)
-    import pandas as pd
+    print(f"predicting on {backend.start()}", flush=True)
+    import pandas as pd  # after Keras, which starts faster without it
 
     from denoiser import scores
 
-    model = trained.load(trained.DENOISER)
+    model = model_files.load_model(model_files.DENOISER)
 
-    def score(kind: noise.Kind, amount: float) -> dict[str, float | None]:
-        """The mean scores of this noise on the images, noisy and denoised."""
-        scored: dict[str, list[dict[str, scores.Float64]]] = {"noisy": [], "denoised": []}
+    def pairs(kind: noise.NoiseKind, amount: float) -> Iterator[tuple[Images, Images]]:
+        """Yields blocks of clean and noisy images."""
         with files.NpyReader("data/split/x_val.npy") as images:
-            for start in range(0, min(section.images, len(images)), noise.ROWS):
-                clean = images.rows(start, min(start + noise.ROWS, section.images))
-                # The same draw for each amount: what differs along the curve is the strength.
-                rng = noise.generator(section.seed, f"robustness {kind}", start // noise.ROWS)
-                noisy = noise.corrupt(clean, kind, amount, rng)
-                scored["noisy"].append(scores.score(clean, noisy))
-                scored["denoised"].append(scores.score(clean, model.predict_on_batch(noisy)))
-        means = {name: scores.means(scores.joined(blocks)) for name, blocks in scored.items()}
-        return {f"{metric}_{name}": means[name][metric] for metric in METRICS for name in KINDS}
+            for start in range(0, min(section.images, len(images)), noise.BLOCK_SIZE):
+                clean = images.rows(start, min(start + noise.BLOCK_SIZE, section.images))
+                # The same random numbers for each amount, so that only the strength differs.
+                block = start // noise.BLOCK_SIZE
+                rng = noise.generator(section.seed, f"robustness {kind}", block)
+                yield clean, noise.add_noise(clean, kind, amount, rng)
 
-    with files.replacing("metrics/robustness") as folder:
-        folder.mkdir()
-        for kind, amounts in section.amounts.items():
-            rows = {amount: score(kind, amount) for amount in amounts}
-            table = pd.DataFrame.from_dict(rows, orient="index", dtype=np.float64)
-            table.rename_axis("amount").to_csv(folder / f"{kind}.csv", float_format="%.4f")
-            print(f"{kind}: PSNR {table['psnr_denoised'].round(2).tolist()}", flush=True)
+    def score(kind: noise.NoiseKind, amount: float) -> dict[str, float | None]:
+        """The mean of each metric of the noisy and of the denoised images."""
+        denoised = ((clean, model.predict_on_batch(noisy)) for clean, noisy in pairs(kind, amount))
+        blocks = {"noisy": pairs(kind, amount), "denoised": denoised}
+        means = {name: scores.means(scores.score_blocks(blocks[name])) for name in VARIANTS}
+        return {f"{metric}_{name}": means[name][metric] for metric in columns for name in VARIANTS}
+
+    columns = list(scores.METRICS)
+    rows: list[dict[str, str | float | None]] = []
+    for kind, amounts in section.amounts.items():
+        means = [score(kind, amount) for amount in amounts]
+        for amount, mean in zip(amounts, means, strict=True):
+            rows.append({"kind": kind, "amount": str(amount), **mean})
+        print(f"{kind}: PSNR {[mean['psnr_denoised'] for mean in means]}", flush=True)
+    names = ["kind", "amount", *(f"{metric}_{name}" for metric in columns for name in VARIANTS)]
+    with files.atomic_write("metrics/robustness.csv") as path:
+        pd.DataFrame(rows, columns=names).to_csv(path, index=False, float_format="%.4f")
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

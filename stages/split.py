@@ -1,30 +1,21 @@
-"""Stage 3: scales the images to [0, 1] and splits the training CSV into train and validation."""
+"""Scales the images to [0, 1] and holds out a part of the training CSV for validation."""
 
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from sklearn.model_selection import train_test_split
 
-from stages import files, params
-from stages.errors import StageError
-from stages.process import run
+from pipeline.base import files, params
+from pipeline.base.errors import InputError
+from pipeline.base.process import run_stage
+from pipeline.schema.split_params import Split
 
-BLOCK = 2000  # rows in memory at once
-
-
-class Split(params.Section):
-    """The section `split`."""
-
-    validation_fraction: Annotated[float, Field(gt=0, lt=1)]
-    seed: params.Seed
+BLOCK_SIZE = 2000  # rows in memory at once
 
 
 def main() -> None:
     split = params.read("split", Split)
-    from sklearn.model_selection import train_test_split  # takes seconds, and `check` needs none
-
     with files.NpyReader("data/images/train_labels.npy") as labels:
         count = len(labels)
     try:
@@ -32,30 +23,30 @@ def main() -> None:
             np.arange(count), test_size=split.validation_fraction, random_state=split.seed
         )
     except ValueError as error:
-        raise StageError(
+        raise InputError(
             f"split.validation_fraction is {split.validation_fraction}, "
-            f"which leaves one side of {count} rows empty: {error}"
+            f"which leaves no images for one part of {count} rows: {error}"
         ) from error
-    with files.replacing("data/split") as folder:
+    with files.atomic_write("data/split") as folder:
         folder.mkdir()
-        take("train", train, folder, "train")
-        take("train", val, folder, "val")
-        take("test", None, folder, "test")
+        write_split("train", train, folder, "train")
+        write_split("train", val, folder, "val")
+        write_split("test", None, folder, "test")
 
 
-def take(source: str, rows: npt.NDArray[np.intp] | None, folder: Path, name: str) -> None:
-    """Writes these rows of a CSV's images, scaled, and labels as x_{name}.npy and y_{name}.npy."""
-    labels = files.load_npy(f"data/images/{source}_labels.npy")
+def write_split(csv: str, rows: npt.NDArray[np.intp] | None, folder: Path, split: str) -> None:
+    """Writes rows of a CSV, or all of them, to x_{split}.npy (scaled images) and y_{split}.npy."""
+    labels = files.load_npy(f"data/images/{csv}_labels.npy")
     rows = np.arange(len(labels)) if rows is None else rows
-    with files.NpyWriter(folder / f"y_{name}.npy", labels.dtype, ()) as y:
+    with files.NpyWriter(folder / f"y_{split}.npy", labels.dtype, ()) as y:
         y.append(labels[rows])
     with (
-        files.NpyReader(f"data/images/{source}_images.npy") as images,
-        files.NpyWriter(folder / f"x_{name}.npy", np.float32, images.shape[1:]) as x,
+        files.NpyReader(f"data/images/{csv}_images.npy") as images,
+        files.NpyWriter(folder / f"x_{split}.npy", np.float32, images.shape[1:]) as x,
     ):
-        for start in range(0, len(rows), BLOCK):
-            x.append(images[rows[start : start + BLOCK]] / np.float32(255))
+        for start in range(0, len(rows), BLOCK_SIZE):
+            x.append(images[rows[start : start + BLOCK_SIZE]] / np.float32(255))
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

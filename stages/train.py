@@ -1,65 +1,27 @@
-"""Stage 6: trains the autoencoder to make clean images of noisy ones."""
+"""Trains the autoencoder to map noisy to clean images."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import Field
 
 from denoiser import noise
 from denoiser.augment import augment
-from stages import backend, checkpoint, files, params, tensorboard
-from stages.errors import StageError
-from stages.history import History
-from stages.noise_params import Noise
-from stages.process import run
+from pipeline.base import files, params
+from pipeline.base.errors import InputError
+from pipeline.base.process import run_stage
+from pipeline.keras_runtime import backend, model_files
+from pipeline.schema.model_params import Model
+from pipeline.schema.noise_params import Noise
+from pipeline.schema.train_params import Train
+from pipeline.train_io import checkpoint_file, tensorboard_log
+from pipeline.train_io.epoch_log import EpochLog
 
 if TYPE_CHECKING:
     import keras
 
 DATA = [f"data/{kind}/x_{split}.npy" for split in ("train", "val") for kind in ("noisy", "split")]
-SHOWN = 10  # validation images, in TensorBoard
-
-Units = Annotated[int, Field(ge=1, le=65536)]
-Filters = Annotated[int, Field(ge=1, le=4096)]
-
-
-class Model(params.Section):
-    """The section `model`."""
-
-    kind: Literal["dense", "conv", "unet"]
-    encoder: Annotated[list[Units], Field(min_length=1)]
-    decoder: list[Units]
-    filters: Annotated[list[Filters], Field(min_length=1, max_length=8)]
-    convolutions: Annotated[int, Field(ge=1, le=64)]
-    activation: Literal["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid"]
-
-
-class Augment(params.Section):
-    """The mapping `train.augment`."""
-
-    flip: bool
-    shift: Annotated[int, Field(ge=0, le=255)]
-
-
-class Train(backend.Backend, extra="forbid"):
-    """The section `train`."""
-
-    epochs: Annotated[int, Field(ge=1)]
-    batch_size: Annotated[int, Field(ge=1)]
-    optimizer: Literal["adam", "adamw", "nadam", "rmsprop", "sgd"]
-    learning_rate: Annotated[float, Field(gt=0)]
-    schedule: Literal["constant", "cosine"]
-    warmup: Annotated[float, Field(ge=0, lt=1)]
-    weight_decay: Annotated[float, Field(ge=0)] | None
-    loss: Literal["binary_crossentropy", "mse", "mae", "psnr", "ssim"]
-    fresh_noise: bool
-    augment: Augment
-    patience: Annotated[int, Field(ge=1)] | None
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
-    steps_per_execution: Annotated[int, Field(ge=1)]
-    tensorboard: bool
-    seed: params.Seed
+LOGGED_IMAGES = 10  # validation images in TensorBoard
 
 
 def main() -> None:
@@ -67,27 +29,26 @@ def main() -> None:
     noise_params = params.read("noise", Noise)
     noisy, clean, noisy_val, clean_val = (files.NpyReader(path) for path in DATA)
     if train.batch_size > len(clean):
-        raise StageError(
+        raise InputError(
             f"params.yaml: train.batch_size is {train.batch_size}, "
             f"but there are {len(clean)} training images"
         )
-    device = backend.start(train)
+    device = backend.start()
     import keras
-    from dvclive import Live
 
     from denoiser import losses, models, training
 
     if train.loss == "ssim" and clean.shape[1] < losses.WINDOW**2:
-        raise StageError(
-            f"params.yaml: train.loss is 'ssim', which is for images of "
-            f"{losses.WINDOW}x{losses.WINDOW} or more"
+        raise InputError(
+            f"params.yaml: train.loss is 'ssim', which needs images of at least "
+            f"{losses.WINDOW}x{losses.WINDOW} pixels"
         )
 
-    def corrupt(images: training.Images, rng: np.random.Generator) -> training.Images:
-        return noise.corrupt(images, noise_params.kind, noise_params.amount, rng)
+    def fresh_noise(images: training.Images, rng: np.random.Generator) -> training.Images:
+        return noise.add_noise(images, noise_params.kind, noise_params.amount, rng)
 
     batches = training.Batches(
-        corrupt if train.fresh_noise else noisy,
+        fresh_noise if train.fresh_noise else noisy,
         clean,
         train.batch_size,
         train.seed,
@@ -115,27 +76,27 @@ def main() -> None:
     )
     model.summary()
     print(f"training on {device} with {train.backend}", flush=True)
-    key = checkpoint.key(DATA, model_params, train, noise_params, device)
-    snapshot = checkpoint.load(key)
-    live = Live("metrics/training", save_dvc_exp=False, dvcyaml=None)
-    history = History(live, train.epochs, train.patience)
-    if snapshot is not None:
-        history.go_on(snapshot["losses"].tolist())
+    decisive = train.model_copy(update={"tensorboard": False})  # it does not affect the result
+    key = checkpoint_file.key(DATA, model_params, decisive, noise_params, device)
+    checkpoint = checkpoint_file.load(key)
+    log = EpochLog("metrics/training", train.epochs, train.patience)
+    if checkpoint is not None:
+        log.resume(checkpoint["losses"].tolist())
 
     callbacks: list[keras.callbacks.Callback] = []
     if train.tensorboard:
-        shown = {"model": model_params, "noise": noise_params, "train": train}
-        callbacks = tensorboard.callbacks(
+        sections = {"model": model_params, "noise": noise_params, "train": train}
+        callbacks = tensorboard_log.callbacks(
             model,
-            {name: section.model_dump() for name, section in shown.items()},
-            noisy_val[np.arange(min(SHOWN, len(noisy_val)))],
-            clean_val[np.arange(min(SHOWN, len(clean_val)))],
-            goes_on=snapshot is not None,
+            {name: section.model_dump() for name, section in sections.items()},
+            noisy_val.rows(0, LOGGED_IMAGES),
+            clean_val.rows(0, LOGGED_IMAGES),
+            resumed=checkpoint is not None,
         )
 
-    def after_epoch(snapshot: training.Snapshot) -> None:
-        checkpoint.save(key, snapshot)
-        history.add(*snapshot["losses"][-1].tolist())
+    def after_epoch(checkpoint: training.Checkpoint) -> None:
+        checkpoint_file.save(key, checkpoint)
+        log.add(*checkpoint["losses"][-1].tolist())
 
     try:
         training.fit(
@@ -145,23 +106,19 @@ def main() -> None:
             train.epochs,
             train.patience,
             after_epoch,
-            snapshot,
+            checkpoint,
             callbacks,
         )
     except FloatingPointError as error:
-        raise StageError(
+        raise InputError(
             f"{error}: lower train.learning_rate (now {train.learning_rate})"
         ) from error
-    live.summary = history.kept()
-    # Not by `with Live`: after a Ctrl-C that would wait for its threads, which may wait for ever.
-    live.end()
-    trained = build()  # without the optimizer's state, which is twice the size of the weights
+    log.end()
+    trained = build()  # without the state of the optimizer, twice the size of the weights
     trained.set_weights(model.get_weights())
-    with files.replacing("models/autoencoder.keras") as path:
-        trained.save(path)
-        path.write_bytes(training.strip_traces(path.read_bytes()))
-    checkpoint.remove()
+    model_files.save_model(trained, model_files.DENOISER)
+    checkpoint_file.remove()
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -1,4 +1,4 @@
-"""What several test modules share: a folder to run stages in, and a clone to run DVC in."""
+"""Fixtures and helpers of several test modules: folders to run stages in, clones to run DVC in."""
 
 import contextlib
 import fcntl
@@ -21,38 +21,32 @@ import pandas as pd
 import pytest
 import yaml
 
-from stages import load, noise, split
+from stages import add_noise, load, split
 from tools import params_file
 
 ROOT = Path(__file__).parent.parent
 
-hypothesis.settings.register_profile("here", deadline=None)  # the machine may be busy
-hypothesis.settings.load_profile("here")
+hypothesis.settings.register_profile("project", deadline=None)  # the machine may be busy
+hypothesis.settings.load_profile("project")
 
 SetParams = Callable[..., None]
 
-SHORT = {"epochs": 15}  # of a run on digits: enough to cut it off several times
+EPOCHS = 15  # of the run on digits: enough to interrupt it several times
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest modules first: no process is to be left with one of them at the end.
+    """Runs the longest modules first, so that no worker ends with one of them.
 
-    The second of them needs no `digits`, which a process makes for the first meanwhile.
+    The second one does not need `digits`, which the first one creates meanwhile.
     """
     longest = ["test_search", "test_fashion_mnist", "test_queue", "test_interruptions"]
-    places = {name: place for place, name in enumerate(longest)}
-    items.sort(key=lambda item: places.get(item.path.stem, len(longest)))
-
-
-def committed(name: str) -> str:
-    """A file as it was committed: one's own run of the pipeline changes the scores here."""
-    show = ["git", "show", f"HEAD:{name}"]
-    return subprocess.run(show, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    positions = {name: position for position, name in enumerate(longest)}
+    items.sort(key=lambda item: positions.get(item.path.stem, len(longest)))
 
 
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder with the project's params.yaml, as the current one."""
+    """An empty folder with the project's params.yaml, as the current folder."""
     shutil.copy(ROOT / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -65,7 +59,7 @@ def set_params(workspace: Path) -> SetParams:
 
 
 def write_csv(path: Path, rows: int, side: int = 3, seed: int = 0) -> pd.DataFrame:
-    """A CSV of random images, and the same as a table."""
+    """Writes a CSV of random images and returns it as a table."""
     rng = np.random.default_rng(seed)
     names = ["label", *(f"pixel{number}" for number in range(1, side**2 + 1))]
     table = pd.DataFrame(rng.integers(0, 256, (rows, len(names)), np.uint8), columns=names)
@@ -76,7 +70,7 @@ def write_csv(path: Path, rows: int, side: int = 3, seed: int = 0) -> pd.DataFra
 
 @pytest.fixture
 def images(workspace: Path) -> Path:
-    """A workspace in which `load` has run, on 50 and 20 images of 12x12."""
+    """A workspace after `load`, with 50 training and 20 test images of 12x12 pixels."""
     write_csv(Path("data/raw/train.csv"), 50, 12, seed=1)
     write_csv(Path("data/raw/test.csv"), 20, 12, seed=2)
     load.main()
@@ -85,14 +79,14 @@ def images(workspace: Path) -> Path:
 
 @pytest.fixture
 def noisy(images: Path) -> Path:
-    """The same, in which `split` and `noise` have run, too."""
+    """A workspace after `load`, `split` and `add_noise`."""
     split.main()
-    noise.main()
+    add_noise.main()
     return images
 
 
 class Clone:
-    """A folder with a fresh clone of the project, to run commands in."""
+    """A folder with a copy of the project, to run commands in."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.output, self.lock = folder, "", ""
@@ -105,46 +99,34 @@ class Clone:
         }
 
     @classmethod
-    def of_head(cls, folder: Path) -> "Clone":
-        """The last commit."""
-        subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
-        return cls(folder)
-
-    @classmethod
-    def of_workspace(cls, folder: Path) -> "Clone":
-        """With whatever is changed here and not ignored, committed."""
+    def of_workspace(cls, folder: Path, **params: dict[str, Any]) -> "Clone":
+        """A fresh clone of the working tree, as if it were committed, with changed parameters."""
         clone = cls(folder)
         folder.mkdir(exist_ok=True)
         listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
         names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True)
         for name in filter(None, names.stdout.split("\0")):
-            if (ROOT / name).exists():  # not one deleted here
+            if (ROOT / name).exists():  # not deleted in the working tree
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, folder / name)
+        clone.set_params(**params)
         for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "a clone"]):
             clone.run("git", *command)
         return clone
 
     @classmethod
-    def after_repro(cls, folder: Path, digits: "Clone") -> "Clone":
-        """The workspace as after `dvc repro` on digits, committed; with the cache of `digits`.
-
-        Where dvc.lock has data/raw as a folder that is not in the cache, as in a fresh clone, DVC
-        fails when it serves `load` from its run cache.
-        """
-        clone = cls.of_workspace(folder)
-        clone.set_params(**digits.read_params())
-        shutil.copy(digits.folder / "dvc.lock", folder)
+    def with_cache_of(cls, folder: Path, digits: "Clone") -> "Clone":
+        """A fresh clone with the parameters of `digits` that shares its DVC cache."""
+        clone = cls.of_workspace(folder, **digits.read_params())
         clone.run("dvc", "config", "--local", "cache.dir", str(digits.folder / ".dvc/cache"))
-        clone.run("git", "commit", "-qam", "digits")
         return clone
 
     def set_params(self, **sections: dict[str, Any]) -> None:
-        """Changes params.yaml in there."""
+        """Changes params.yaml."""
         params_file.set_params(self.folder, **sections)
 
     def experiment(self, name: str) -> str:
-        """The git reference of an experiment in there."""
+        """The git reference of an experiment."""
         return self.run(
             "git", "for-each-ref", "--format=%(refname)", f"refs/exps/**/{name}"
         ).strip()
@@ -157,27 +139,27 @@ class Clone:
         return params
 
     def read_json(self, name: str) -> Any:
-        """What a JSON file in there holds."""
+        """The content of a JSON file."""
         return json.loads((self.folder / name).read_text())
 
     def run(self, *command: str, env: dict[str, str] | None = None) -> str:
-        """Runs a command in there, which has to succeed; returns what it printed."""
-        # Not through a pipe: it would stay open for as long as a queue that the command starts.
-        with tempfile.TemporaryFile("w+") as printed:
+        """Runs a command, which must succeed, and returns its output."""
+        # Not through a pipe, which would stay open as long as a queue that the command starts.
+        with tempfile.TemporaryFile("w+") as output:
             done = subprocess.run(
                 command,
                 cwd=self.folder,
                 env=self.env | (env or {}),
-                stdout=printed,
+                stdout=output,
                 stderr=subprocess.STDOUT,
             )
-            printed.seek(0)
-            text = printed.read()
+            output.seek(0)
+            text = output.read()
         assert done.returncode == 0, text
         return text
 
     def start(self, *command: str) -> "subprocess.Popen[str]":
-        """Starts a command in there, as the leader of a process group of its own."""
+        """Starts a command as the leader of a new process group."""
         return subprocess.Popen(
             command,
             cwd=self.folder,
@@ -191,36 +173,39 @@ class Clone:
 
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Clone:
-    """A clone in which `make repro` has run for 15 epochs, with no network and no apt-get.
+    """A clone after `dvc repro` on digits, for 15 epochs, without a network and apt-get.
 
-    The test process that asks first makes it, for all of them; so no test may change it.
+    The test worker that needs it first creates it for all workers, so no test may change it.
     """
     shared = tmp_path_factory.getbasetemp().parent / f"digits-{testrun_uid}"
     with open(f"{shared}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not shared.exists():
-            clone = Clone.of_workspace(tmp_path_factory.mktemp("digits"))
-            clone.set_params(fetch={"source": "fashion-mnist"}, train=SHORT)
-            env = offline(tmp_path_factory.mktemp("home"))
-            clone.output = clone.run("python", "-m", "tools.repro", env=env)
+            clone = Clone.of_workspace(
+                tmp_path_factory.mktemp("digits"),
+                fetch={"source": "digits"},
+                train={"epochs": EPOCHS},
+            )
+            clone.output = clone.run("dvc", "repro", env=offline(tmp_path_factory.mktemp("home")))
             clone.lock = (clone.folder / "dvc.lock").read_text()
             shared.write_bytes(pickle.dumps(clone))
-    found: Clone = pickle.loads(shared.read_bytes())
-    return found
+    clone = pickle.loads(shared.read_bytes())
+    assert isinstance(clone, Clone)
+    return clone
 
 
 def offline(home: Path) -> dict[str, str]:
-    """The environment of a machine with no network and no apt-get, whose user's home this is."""
+    """The environment of a user with this home, on a machine without a network and apt-get."""
     tools = home / "bin"
     tools.mkdir()
     for tool in ("git", "sh"):
         (tools / tool).symlink_to(str(shutil.which(tool)))
-    nowhere = "http://127.0.0.1:9"  # the port `discard`, where nobody answers
+    proxy = "http://127.0.0.1:9"  # the port `discard`, where nothing answers
     return {
         "HOME": str(home),
         "PATH": f"{Path(sys.executable).parent}:{tools}",
-        "http_proxy": nowhere,
-        "https_proxy": nowhere,
+        "http_proxy": proxy,
+        "https_proxy": proxy,
     }
 
 
@@ -234,20 +219,20 @@ def run_stage(name: str, env: dict[str, str] | None = None) -> subprocess.Comple
     )
 
 
-def refused(done: subprocess.CompletedProcess[str]) -> str:
-    """The one line that a stage ended with; TensorFlow's banner aside."""
+def error_line(done: subprocess.CompletedProcess[str]) -> str:
+    """The last line on standard error of a program that must have failed without a traceback."""
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
     return done.stderr.splitlines()[-1]
 
 
-# What holds for this process holds for all that it starts. Popen's preexec_fn would do, too, but
-# Python warns of it where there are threads: the new process may hang before it has begun.
+# These limits hold for this process and for all processes that it starts. Popen's preexec_fn would
+# limit only the latter, but it may hang if there are other threads.
 
 
 @contextlib.contextmanager
 def one_core() -> Iterator[None]:
-    """Keeps what is started meanwhile to one core, where the system can do that."""
+    """Restricts processes started in the block to one core, where the system supports that."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return
@@ -260,8 +245,8 @@ def one_core() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def no_larger_file_than(size: int) -> Iterator[None]:
-    """A disk, for what is started meanwhile, on which no file can grow beyond this many bytes."""
+def max_file_size(size: int) -> Iterator[None]:
+    """Simulates a full disk: no file can grow beyond this many bytes in the block."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:

@@ -1,4 +1,4 @@
-"""denoiser/augment.py: what a flip and a shift do to the pixels, and to which."""
+"""denoiser/augment.py."""
 
 import numpy as np
 
@@ -11,36 +11,36 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(1)
 
 
-def test_flips_half_of_the_images_left_to_right() -> None:
-    (flipped,) = augment((IMAGES,), flip=True, shift=0, rng=rng())
+def test_half_of_the_images_are_flipped_left_to_right() -> None:
+    (result,) = augment((IMAGES,), rng(), flip=True, shift=0)
     mirrored = IMAGES.reshape(-1, 5, 5)[:, :, ::-1].reshape(-1, 25)
-    as_before, other = (flipped == IMAGES).all(axis=1), (flipped == mirrored).all(axis=1)
-    assert (as_before ^ other).all()
-    assert 150 < other.sum() < 250
+    unchanged, flipped = (result == IMAGES).all(axis=1), (result == mirrored).all(axis=1)
+    assert (unchanged ^ flipped).all()
+    assert 150 < flipped.sum() < 250
 
 
-def test_shifts_by_each_distance_and_fills_with_the_edge() -> None:
-    (shifted,) = augment((IMAGES,), flip=False, shift=2, rng=rng())
-    seen = set()
-    for image, moved in zip(IMAGES.reshape(-1, 5, 5), shifted.reshape(-1, 5, 5), strict=True):
+def test_all_shifts_occur_and_repeat_the_edge() -> None:
+    (result,) = augment((IMAGES,), rng(), flip=False, shift=2)
+    shifts = set()
+    for image, shifted in zip(IMAGES.reshape(-1, 5, 5), result.reshape(-1, 5, 5), strict=True):
         padded = np.pad(image, 2, mode="edge")
-        moves = [
+        matches = [
             (down, right)
             for down in range(5)
             for right in range(5)
-            if np.array_equal(padded[down : down + 5, right : right + 5], moved)
+            if np.array_equal(padded[down : down + 5, right : right + 5], shifted)
         ]
-        assert len(moves) == 1
-        seen |= set(moves)
-    assert len(seen) == 25
+        assert len(matches) == 1
+        shifts |= set(matches)
+    assert len(shifts) == 25
 
 
-def test_the_same_becomes_of_an_image_and_its_noisy_copy() -> None:
-    clean, noisy = augment((IMAGES, IMAGES + 1), flip=True, shift=1, rng=rng())
+def test_an_image_and_its_noisy_copy_are_transformed_alike() -> None:
+    clean, noisy = augment((IMAGES, IMAGES + 1), rng(), flip=True, shift=1)
     np.testing.assert_array_equal(clean + 1, noisy)
     assert not np.array_equal(clean, IMAGES)
 
 
-def test_nothing_asked_for_changes_nothing() -> None:
-    (same,) = augment((IMAGES,), flip=False, shift=0, rng=rng())
-    np.testing.assert_array_equal(same, IMAGES)
+def test_without_flip_and_shift_nothing_changes() -> None:
+    (result,) = augment((IMAGES,), rng(), flip=False, shift=0)
+    np.testing.assert_array_equal(result, IMAGES)

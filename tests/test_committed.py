@@ -1,4 +1,4 @@
-"""What is committed belongs together; no data is needed to see that."""
+"""The committed results belong to the code in the working tree; no data is needed to see that."""
 
 import json
 
@@ -8,52 +8,50 @@ import yaml
 from tests.conftest import Clone
 from tools import verify
 
-KEPT_BY_DVC = ("data/", "models/")
+STORED_BY_DVC = ("data/", "models/")
 
 
 @pytest.fixture(scope="module")
-def head(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    return Clone.of_head(tmp_path_factory.mktemp("head"))
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    return Clone.of_workspace(tmp_path_factory.mktemp("clone"))
 
 
-def test_there_is_nothing_to_do(head: Clone) -> None:
-    output = head.run("dvc", "repro", "--dry", "--allow-missing")
+def test_no_stage_has_to_run(clone: Clone) -> None:
+    output = clone.run("dvc", "repro", "--dry", "--allow-missing")
     assert "Running stage" not in output
-    assert output.count("didn't change, skipping") == len(
-        yaml.safe_load((head.folder / "dvc.yaml").read_text())["stages"]
-    )
+    stages = yaml.safe_load((clone.folder / "dvc.yaml").read_text())["stages"]
+    assert output.count("didn't change, skipping") == len(stages)
 
 
-def test_only_what_dvc_keeps_is_missing_and_nothing_else_differs(head: Clone) -> None:
-    status = json.loads(head.run("dvc", "status", "--json"))
-    found = [
+def test_only_files_stored_by_dvc_are_missing_and_no_others_differ(clone: Clone) -> None:
+    status = json.loads(clone.run("dvc", "status", "--json"))
+    changes = [
         (path, state)
-        for changes in status.values()
-        for change in changes
+        for stage in status.values()
+        for change in stage
         for kind in ("changed deps", "changed outs")
         for path, state in change.pop(kind, {}).items()
     ]
-    assert not any(change for changes in status.values() for change in changes)
-    assert [path for path, _ in found if not path.startswith(KEPT_BY_DVC)] == []
-    assert {state for _, state in found} == {"deleted", "not in cache"}
+    assert not any(change for stage in status.values() for change in stage)
+    assert [path for path, _ in changes if not path.startswith(STORED_BY_DVC)] == []
+    assert {state for _, state in changes} == {"deleted", "not in cache"}
 
 
 @pytest.mark.parametrize("name", ["metrics/evaluation.json", "metrics/plots/first.png"])
-def test_a_committed_file_that_is_gone_or_changed_shows(head: Clone, name: str) -> None:
-    """So that the test before this one can fail."""
-    path = head.folder / name
+def test_the_previous_test_detects_a_missing_or_changed_file(clone: Clone, name: str) -> None:
+    path = clone.folder / name
     content = path.read_bytes()
     for damage in (path.unlink, lambda: path.write_bytes(content + b"\n")):
         damage()
         with pytest.raises(AssertionError):
-            test_only_what_dvc_keeps_is_missing_and_nothing_else_differs(head)
+            test_only_files_stored_by_dvc_are_missing_and_no_others_differ(clone)
         path.write_bytes(content)
 
 
-def test_the_quick_reference_has_the_outputs_of_the_pipeline(head: Clone) -> None:
-    whole, quick = (
-        verify.Result.read(folder) for folder in (head.folder, head.folder / verify.QUICK)
+def test_the_small_result_has_the_outputs_of_the_pipeline(clone: Clone) -> None:
+    default, small = (
+        verify.Result.read(folder) for folder in (clone.folder, clone.folder / verify.QUICK)
     )
-    assert set(whole.hashes()) == set(quick.hashes())
-    assert quick.params()["fetch"] == {"source": "digits"}
-    assert whole.params() == yaml.safe_load((head.folder / "params.yaml").read_text())
+    assert set(default.hashes()) == set(small.hashes())
+    assert small.params()["fetch"] == {"source": "digits"}
+    assert default.params() == clone.read_params()

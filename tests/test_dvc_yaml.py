@@ -1,10 +1,11 @@
-"""dvc.yaml: what each stage depends on is what it imports and is given, no less and no more."""
+"""dvc.yaml: the dependencies of each stage are its imports and inputs, no less and no more."""
 
 import ast
 import shutil
 from pathlib import Path
 from typing import Any
 
+import dvc.api
 import networkx
 import pytest
 import yaml
@@ -13,89 +14,128 @@ from dvc.repo import Repo
 from dvc.utils.hydra import apply_overrides
 
 from stages import check
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Clone
 
-STAGES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+PROJECT: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+STAGES: dict[str, dict[str, Any]] = PROJECT["stages"]
+PARAMS: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "params.yaml").read_text())
 ORDER = [
-    "check",
-    "fetch",
-    "load",
-    "split",
-    "noise",
-    "baselines",
-    "train",
-    "predict",
-    "robustness",
-    "classifier",
-    "classify",
-    "evaluate",
-    "plot",
-]
+    "check", "fetch", "load", "split", "add_noise", "baselines", "train", "predict",
+    "robustness", "classifier", "classify", "evaluate", "plot",
+]  # fmt: skip
 
 
-def imported(path: Path) -> set[Path]:
-    """The project's modules that one imports, wherever in it."""
-    found = set()
+# Code
+
+
+def imported_modules(path: Path) -> set[Path]:
+    """The project's modules that a module imports, anywhere in its code."""
+    paths = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "relative imports are not looked at here"
+            assert node.level == 0, "relative imports are not supported"
             names = [f"{node.module}.{alias.name}" for alias in node.names] + [str(node.module)]
         else:
             continue
         for name in names:
             module = Path(name.replace(".", "/"))
             packages = [folder / "__init__.py" for folder in (module, *module.parents)]
-            found |= {ROOT / path for path in (module.with_suffix(".py"), *packages)}
-    return {path for path in found if path.exists()}
+            paths |= {ROOT / path for path in (module.with_suffix(".py"), *packages)}
+    return {path for path in paths if path.exists()}
 
 
-def closure(path: Path) -> set[str]:
-    """A module and the project's modules that it imports, directly or through others."""
+def import_closure(path: Path) -> set[str]:
+    """A module and the project's modules that it imports, directly or indirectly."""
     seen, new = set[Path](), {path}
     while new:
         seen |= new
-        new = set[Path]().union(*map(imported, new)) - seen
+        new = set[Path]().union(*map(imported_modules, new)) - seen
     return {str(path.relative_to(ROOT)) for path in seen}
 
 
-def test_stages_come_in_the_order_of_the_data() -> None:
+def code_deps(stage: str) -> set[str]:
+    """The modules that a stage depends on, with folders expanded."""
+    paths = [ROOT / dep for dep in STAGES[stage]["deps"] if not dep.startswith(("data", "${"))]
+    files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path])]
+    return {str(file.relative_to(ROOT)) for file in files if file.suffix == ".py"}
+
+
+def test_stages_are_in_the_order_of_the_data() -> None:
     assert list(STAGES) == ORDER
 
 
-@pytest.mark.parametrize("name", ORDER)
-def test_code_deps_are_the_import_closure(name: str) -> None:
-    deps = [dep for dep in STAGES[name]["deps"] if dep.endswith(".py")]
-    assert deps == sorted(closure(ROOT / f"stages/{name}.py"))
+def test_each_stage_has_one_module_and_no_module_name_occurs_twice() -> None:
+    assert sorted(path.stem for path in (ROOT / "stages").glob("*.py")) == sorted(ORDER)
+    folders = ("stages", "denoiser", "pipeline", "tools", "benchmarks")
+    names = [path.stem for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    names = [name for name in names if not name.startswith("__")]
+    assert sorted(set(names)) == sorted(names)
 
 
 @pytest.mark.parametrize("name", ORDER)
-def test_every_stage_depends_on_the_libraries(name: str) -> None:
+def test_a_stage_depends_on_exactly_the_code_that_it_imports(name: str) -> None:
+    assert code_deps(name) == import_closure(ROOT / f"stages/{name}.py")
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_every_stage_depends_on_the_packages(name: str) -> None:
     assert "requirements.txt" in STAGES[name]["deps"]
     assert STAGES[name]["cmd"] == f"exec python -m stages.{name}"
 
 
 def test_stages_do_not_import_each_other() -> None:
-    for name in ORDER[1:]:  # `check` asks all of them what parameters they take
-        others = {f"stages/{other}.py" for other in ORDER if other != name}
-        assert not closure(ROOT / f"stages/{name}.py") & others
+    for name in ORDER:
+        stages = {f"stages/{other}.py" for other in ORDER if other != name}
+        assert not import_closure(ROOT / f"stages/{name}.py") & stages
 
 
-def test_the_core_knows_no_stages() -> None:
-    for path in (ROOT / "denoiser").glob("*.py"):
-        assert not {name for name in closure(path) if not name.startswith("denoiser/")}
+def test_the_core_imports_nothing_else() -> None:
+    for path in (ROOT / "denoiser").glob("[!_]*.py"):
+        assert all(name.startswith("denoiser/") for name in import_closure(path)), path
 
 
-def test_what_git_holds_is_no_out() -> None:
-    """DVC would not use its run cache for a stage with an uncached `outs:` entry."""
+# Outputs
+
+
+def outputs(stage: dict[str, Any]) -> list[str]:
+    """The paths of all outputs of a stage."""
+    entries = [entry for kind in ("outs", "metrics", "plots") for entry in stage.get(kind, [])]
+    return [path for entry in entries for path in ([entry] if isinstance(entry, str) else entry)]
+
+
+def test_no_stage_depends_on_a_path_inside_an_output_folder() -> None:
+    """In a fresh clone, DVC could not restore such a stage from its run cache."""
+    folders = {Path(path) for stage in STAGES.values() for path in outputs(stage)}
+    defaults = [PARAMS["load"]["train_csv"], PARAMS["load"]["test_csv"]]
+    for stage in STAGES.values():
+        for dep in [*stage["deps"], *defaults]:
+            assert not folders & set(Path(dep).parents), dep
+
+
+def test_outputs_in_git_are_metrics_or_plots() -> None:
+    """DVC does not use its run cache for a stage with an uncached output under `outs`."""
     for stage in STAGES.values():
         assert all(isinstance(out, str) for out in stage.get("outs", []))
         for entry in [*stage.get("metrics", []), *stage.get("plots", [])]:
             assert [options["cache"] for options in entry.values()] == [False]
 
 
-# Parameters. For each, another value as `-S` takes it.
+def test_dvc_finds_the_model_as_an_artifact(digits: Clone, tmp_path: Path) -> None:
+    clone = Clone.with_cache_of(tmp_path / "clone", digits)
+    shutil.copy(digits.folder / "dvc.lock", clone.folder)
+    clone.run("git", "commit", "-qam", "The lock of a run on digits")
+    clone.run("git", "tag", "-a", "denoiser@v1.0.0", "-m", "The first version")
+    shown = dvc.api.artifacts_show("denoiser", repo=str(clone.folder))
+    assert shown["path"] == "models/autoencoder.keras"
+    assert shown["rev"] == clone.run("git", "rev-parse", "HEAD").strip()
+    clone.run("dvc", "artifacts", "get", ".", "denoiser", "--out", "got.keras")
+    model = digits.folder / "models/autoencoder.keras"
+    assert (clone.folder / "got.keras").read_bytes() == model.read_bytes()
+
+
+# Parameters: another value of each, in the form that `-S` expects.
 CHANGES = {
     "fetch.source": "digits",
     "load.train_csv": "data/mine.csv",
@@ -133,12 +173,7 @@ CHANGES = {
     "train.device": "cpu",
     "train.seed": "1",
     "robustness.images": "10",
-    "robustness.amounts.uniform": "[0.5]",
-    "robustness.amounts.gaussian": "[0.5]",
-    "robustness.amounts.salt_and_pepper": "[0.5]",
-    "robustness.amounts.speckle": "[0.5]",
-    "robustness.amounts.poisson": "[0.5]",
-    "robustness.amounts.masking": "[0.75]",
+    **{f"robustness.amounts.{kind}": "[0.55]" for kind in PARAMS["robustness"]["amounts"]},
     "robustness.seed": "1",
     "classifier.epochs": "1",
     "classifier.batch_size": "64",
@@ -147,37 +182,39 @@ CHANGES = {
     "plot.images": "5",
 }
 
-JUDGES = {"predict", "robustness", "classify", "evaluate", "plot"}
+EVALUATION = {"predict", "robustness", "classify", "evaluate", "plot"}
 RERUN = {
     "fetch": set(ORDER[1:]),
     "load": set(ORDER[2:]),
     "split": set(ORDER[3:]),
-    "noise": {"noise", "baselines", "train"} | JUDGES,
+    "noise": {"add_noise", "baselines", "train"} | EVALUATION,
     "baselines": {"baselines", "classify", "evaluate", "plot"},
-    "model": {"train"} | JUDGES,
-    "train": {"train"} | JUDGES,
-    "train.backend": {"train", "classifier"} | JUDGES,
-    "train.device": {"train", "classifier"} | JUDGES,
-    "robustness": {"robustness", "plot"},
+    "model": {"train"} | EVALUATION,
+    "train": {"train"} | EVALUATION,
+    "train.backend": {"train", "classifier"} | EVALUATION,
+    "train.device": {"train", "classifier"} | EVALUATION,
+    "train.steps_per_execution": set[str](),
+    "train.tensorboard": set[str](),
+    "robustness": {"robustness"},
     "classifier": {"classifier", "classify"},
     "plot": {"plot"},
 }
 
 
 def test_every_parameter_is_changed_here() -> None:
-    def leaves(node: dict[str, Any], before: str = "") -> list[str]:
-        found = []
+    def leaves(node: dict[str, Any], prefix: str = "") -> list[str]:
+        paths = []
         for name, value in node.items():
-            path = f"{before}{name}"
-            found += leaves(value, f"{path}.") if isinstance(value, dict) else [path]
-        return found
+            path = f"{prefix}{name}"
+            paths += leaves(value, f"{path}.") if isinstance(value, dict) else [path]
+        return paths
 
-    assert list(CHANGES) == leaves(yaml.safe_load((ROOT / "params.yaml").read_text()))
+    assert list(CHANGES) == leaves(PARAMS)
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What DVC looks at: the pipeline, its parameters, and its lock."""
+    """The pipeline, its parameters and its lock."""
     folder = tmp_path_factory.mktemp("project")
     Repo.init(str(folder), no_scm=True)
     for name in ("dvc.yaml", "dvc.lock", "params.yaml"):
@@ -186,10 +223,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_parameter_reruns_the_stages_that_it_decides(
+def test_a_parameter_reruns_exactly_the_stages_that_it_affects(
     project: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """All of them, and no others; but for `check`, which looks at every parameter."""
+    """Besides `check`, which depends on all parameters."""
     path = project / "params.yaml"
     before = path.read_text()
     monkeypatch.chdir(project)
@@ -205,11 +242,11 @@ def test_a_parameter_reruns_the_stages_that_it_decides(
         }
     finally:
         path.write_text(before)
-    checked = {stage for stage in changed if stage.name == "check"}
-    assert checked
+    checks = {stage for stage in changed if stage.name == "check"}
+    assert checks
     rerun = {
-        each.name
-        for stage in changed - checked
-        for each in (stage, *networkx.ancestors(index.graph, stage))  # those that need it
+        dependent.name
+        for stage in changed - checks
+        for dependent in (stage, *networkx.ancestors(index.graph, stage))
     }
     assert rerun == RERUN.get(name, RERUN[name.split(".")[0]])

@@ -1,4 +1,4 @@
-"""Fashion-MNIST itself: where it comes from, that it is the official one, and a short real run."""
+"""pipeline/datasets/fashion_mnist.py, and a short run on the real data."""
 
 import gzip
 import hashlib
@@ -9,12 +9,29 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages import fashion_mnist
-from tests.conftest import Clone, SetParams, offline, refused, run_stage
+from pipeline.datasets import fashion_mnist
+from tests.conftest import Clone, SetParams, error_line, offline, run_stage
+
+Idx = dict[str, bytes]
 
 
-def install(folder: Path, idx: dict[str, bytes]) -> dict[str, str]:
-    """An environment in which a `dpkg` says that the package put these files there."""
+def encode(array: np.ndarray) -> bytes:
+    """An IDX file, the format of MNIST."""
+    header = [0x800 + array.ndim, *array.shape]
+    return struct.pack(f">{len(header)}i", *header) + array.tobytes()
+
+
+def zeros() -> Idx:
+    """Files with two black images."""
+    return {
+        name: encode(np.zeros((2, 28, 28) if "images" in name else 2, np.uint8))
+        for name in fashion_mnist.CHECKSUMS
+    }
+
+
+def install(folder: Path, idx: Idx) -> dict[str, str]:
+    """An environment in which `dpkg` lists these files as those of the installed package."""
+    folder.mkdir(exist_ok=True)
     env = offline(folder)
     for name, content in idx.items():
         (folder / f"{name}.gz").write_bytes(gzip.compress(content, 1))
@@ -25,30 +42,50 @@ def install(folder: Path, idx: dict[str, bytes]) -> dict[str, str]:
     return env
 
 
-def idx(array: np.ndarray) -> bytes:
-    """An array of bytes in MNIST's own format."""
-    header = [0x800 + array.ndim, *array.shape]
-    return struct.pack(f">{len(header)}i", *header) + array.tobytes()
+def fill_keras_cache(home: Path, idx: Idx) -> dict[str, str]:
+    """An environment in which Keras has already downloaded these files."""
+    cache = home / ".keras/datasets/fashion-mnist"
+    cache.mkdir(parents=True)
+    for name, content in idx.items():
+        (cache / f"{name}.gz").write_bytes(gzip.compress(content, 1))
+    return offline(home)
 
 
-def test_a_file_that_is_not_the_official_one_is_an_error(
-    workspace: Path, set_params: SetParams
-) -> None:
+@pytest.fixture
+def fetch(workspace: Path, set_params: SetParams) -> Path:
+    """A workspace in which the stage `fetch` writes Fashion-MNIST."""
     set_params(fetch={"source": "fashion-mnist"})
-    fake = {
-        name: idx(np.zeros((2, 28, 28) if "images" in name else 2, np.uint8))
-        for name in fashion_mnist.CHECKSUMS
-    }
-    done = run_stage("fetch", install(workspace, fake))
-    assert "is not the official file (its sha256 differs)" in refused(done)
-    assert not (workspace / "data/raw").exists()
+    return workspace
+
+
+def test_rejects_files_with_another_checksum(fetch: Path) -> None:
+    done = run_stage("fetch", install(fetch / "installed", zeros()))
+    assert "train-images-idx3-ubyte from Debian's package" in error_line(done)
+    assert not Path("data/raw").exists()
+
+
+def test_reports_a_broken_file_of_the_installed_package(fetch: Path) -> None:
+    env = install(fetch / "installed", zeros())
+    path = fetch / "installed/t10k-images-idx3-ubyte.gz"
+    path.write_bytes(path.read_bytes()[:-9])
+    assert f"{path} is broken" in error_line(run_stage("fetch", env))
+    assert not Path("data/raw").exists()
+
+
+def test_reports_a_broken_cache_of_keras(fetch: Path) -> None:
+    env = fill_keras_cache(fetch / "home", zeros())
+    Path("home/.keras/datasets/fashion-mnist/train-labels-idx1-ubyte.gz").write_bytes(b"broken")
+    message = error_line(run_stage("fetch", env))
+    assert "keras.datasets.fashion_mnist" in message
+    assert "gzip" in message
+    assert not Path("data/raw").exists()
 
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """A clone in which the pipeline has run on Fashion-MNIST, for one epoch, up to the scores."""
-    clone = Clone.of_workspace(tmp_path_factory.mktemp("clone"))
-    clone.set_params(
+    """A clone after `dvc repro evaluate` on Fashion-MNIST, for one epoch."""
+    clone = Clone.of_workspace(
+        tmp_path_factory.mktemp("clone"),
         fetch={"source": "fashion-mnist"},
         baselines={"methods": ["pca", "ridge"]},  # the filters take a minute
         train={"epochs": 1},
@@ -56,13 +93,25 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     try:
         clone.run("dvc", "repro", "evaluate")
     except AssertionError as error:
-        if fashion_mnist.NOWHERE in str(error) and "CI" not in os.environ:
-            pytest.skip(fashion_mnist.NOWHERE)
+        if fashion_mnist.UNAVAILABLE in str(error) and "CI" not in os.environ:
+            pytest.skip(fashion_mnist.UNAVAILABLE)
         raise
     return clone
 
 
-def test_real_run(clone: Clone) -> None:
+@pytest.fixture(scope="module")
+def official(clone: Clone) -> Idx:
+    """The IDX files, rebuilt from the output of the stage `load`."""
+    files = {}
+    for split, prefix in (("train", "train"), ("test", "t10k")):
+        images = np.load(clone.folder / f"data/images/{split}_images.npy")
+        labels = np.load(clone.folder / f"data/images/{split}_labels.npy")
+        files[f"{prefix}-images-idx3-ubyte"] = encode(images.reshape(-1, 28, 28))
+        files[f"{prefix}-labels-idx1-ubyte"] = encode(labels)
+    return files
+
+
+def test_scores_after_one_epoch(clone: Clone) -> None:
     data = clone.folder / "data"
     assert np.load(data / "split/x_train.npy", mmap_mode="r").shape == (48000, 784)
     assert np.load(data / "split/x_val.npy", mmap_mode="r").shape == (12000, 784)
@@ -70,50 +119,28 @@ def test_real_run(clone: Clone) -> None:
     assert np.bincount(np.load(data / "images/train_labels.npy")).tolist() == [6000] * 10
     scores = clone.read_json("metrics/evaluation.json")
     assert scores["val"]["noisy"]["psnr"] == pytest.approx(7.2, abs=0.05)
-    assert 15 < scores["val"]["denoised"]["psnr"] < 19
-    assert 15 < scores["test"]["denoised"]["psnr"] < 19
     baselines = clone.read_json("metrics/baselines.json")
-    for split in ("val", "test"):  # as others found them, in code of their own
+    for split in ("val", "test"):
+        assert 15 < scores[split]["denoised"]["psnr"] < 19
+        # computed once with scikit-learn
         assert baselines[split]["pca"]["psnr"] == pytest.approx(18.2, abs=0.1)
         assert baselines[split]["ridge"]["psnr"] == pytest.approx(18.99, abs=0.05)
 
 
-def test_the_csvs_hold_the_official_images(clone: Clone) -> None:
-    """`load` reads back, from the CSVs that `fetch` wrote, what the checksums are of."""
-    for split, prefix in (("train", "train"), ("test", "t10k")):
-        for what, shape in (("images", (-1, 28, 28)), ("labels", (-1,))):
-            array = np.load(clone.folder / f"data/images/{split}_{what}.npy")
-            algorithm, _, checksum = fashion_mnist.CHECKSUMS[
-                f"{prefix}-{what}-idx{len(shape)}-ubyte"
-            ].partition(":")
-            assert hashlib.new(algorithm, idx(array.reshape(shape))).hexdigest() == (checksum)
+def test_load_reads_the_official_images_from_the_csvs(official: Idx) -> None:
+    for name, checksum in fashion_mnist.CHECKSUMS.items():
+        algorithm, _, expected = checksum.partition(":")
+        assert hashlib.new(algorithm, official[name]).hexdigest() == expected
 
 
-def test_every_source_gives_the_same_csvs(
-    clone: Clone, workspace: Path, set_params: SetParams
-) -> None:
-    set_params(fetch={"source": "fashion-mnist"})
-    files = {}
-    for split, prefix in (("train", "train"), ("test", "t10k")):
-        images = np.load(clone.folder / f"data/images/{split}_images.npy").reshape(-1, 28, 28)
-        labels = np.load(clone.folder / f"data/images/{split}_labels.npy")
-        files[f"{prefix}-images-idx3-ubyte"] = idx(images)
-        files[f"{prefix}-labels-idx1-ubyte"] = idx(labels)
-
-    def fetched(folder: Path) -> list[bytes]:
+def test_every_source_gives_the_same_csvs(fetch: Path, clone: Clone, official: Idx) -> None:
+    def csvs(folder: Path) -> list[bytes]:
         return [(folder / f"data/raw/{split}.csv").read_bytes() for split in ("train", "test")]
 
-    expected = fetched(clone.folder)
-    (workspace / "installed").mkdir()
-    done = run_stage("fetch", install(workspace / "installed", files))
-    assert "Debian's package dataset-fashion-mnist, installed: found" in done.stdout
-    assert fetched(workspace) == expected
-
-    (workspace / "home").mkdir()
-    cache = workspace / "home/.keras/datasets/fashion-mnist"
-    cache.mkdir(parents=True)
-    for name, content in files.items():
-        (cache / f"{name}.gz").write_bytes(gzip.compress(content, 1))
-    done = run_stage("fetch", offline(workspace / "home"))
-    assert "keras.datasets.fashion_mnist: found" in done.stdout
-    assert fetched(workspace) == expected
+    for source, env in {
+        "Debian's package dataset-fashion-mnist, installed": install(fetch / "a", official),
+        "keras.datasets.fashion_mnist": fill_keras_cache(fetch / "b", official),
+    }.items():
+        done = run_stage("fetch", env)
+        assert f"{source}: found" in done.stdout
+        assert csvs(fetch) == csvs(clone.folder)

@@ -1,4 +1,4 @@
-"""Real kills of the real `dvc repro`, runs beside each other, full disks: nothing half-written."""
+"""Killed runs of `dvc repro`, concurrent runs and full disks leave no partial outputs."""
 
 import fcntl
 import os
@@ -7,131 +7,177 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import (
-    ROOT,
-    SHORT,
-    Clone,
-    no_larger_file_than,
-    one_core,
-    refused,
-    run_stage,
-)
+from pipeline.base import process
+from tests.conftest import ROOT, Clone, error_line, max_file_size, one_core, run_stage
 from tools import chaos
 
-Repro = subprocess.Popen[str]
+Popen = subprocess.Popen[str]
+
+RESUMED = r"resuming after epoch \d+"
 
 
-def start(clone: Clone) -> Repro:
-    """Starts `dvc repro` as the leader of a process group of its own."""
-    # Where these tests run in the background, Ctrl-C is ignored, and would be by what they start.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    return clone.start("dvc", "repro")
+class Interrupted:
+    """A clone with other paths, locale and shell, in which `dvc repro` is interrupted repeatedly.
 
+    `output` has the output of each run.
+    """
 
-def wait_for_epochs(repro: Repro, count: int) -> str:
-    """Waits until training has finished this many epochs more; what was printed until then."""
-    printed = ""
-    assert repro.stdout is not None
-    for line in repro.stdout:
-        printed += line
-        count -= line.startswith("epoch ")
-        if not count:
-            return printed
-    raise AssertionError(printed)
+    def __init__(self, digits: Clone, folder: Path) -> None:
+        (folder / "home").mkdir()
+        params = digits.read_params()
+        self.clone = Clone.of_workspace(folder / "a folder", **params)
+        self.clone.env |= {"HOME": str(folder / "home"), "TZ": "Asia/Kathmandu", "LC_ALL": "C"}
+        self.clone.env["SHELL"] = "/bin/sh"
+        self.checkpoint = self.clone.folder / "models/checkpoint.npz"
+        # If the tests run in the background, Ctrl-C is ignored, also by the processes they start.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
-
-def test_cut_off_again_and_again_it_ends_as_undisturbed(digits: Clone, tmp_path: Path) -> None:
-    """On one core, in another folder, home, time zone and locale, through another shell, too."""
-    (tmp_path / "home").mkdir()
-    clone = Clone.of_workspace(tmp_path / "a folder")
-    clone.env |= {"HOME": str(tmp_path / "home"), "TZ": "Asia/Kathmandu", "LC_ALL": "C"}
-    clone.env["SHELL"] = "/bin/sh"  # where it is Debian's, it stays as a process of its own
-    checkpoint = clone.folder / "models/checkpoint.npz"
-
-    def cut_off(way: str) -> str:
+        self.clone.set_params(train={"learning_rate": 0.002})
+        with max_file_size(1_000_000):
+            self.output = {"full disk": self.finish(self.clone.start("dvc", "repro"), fails=True)}
+        self.interrupt("stage killed")
+        self.clone.set_params(train={"learning_rate": params["train"]["learning_rate"]})
+        self.interrupt("DVC killed")
+        self.interrupt("Ctrl-C")
         with one_core():
-            dvc = start(clone)
-        printed = wait_for_epochs(dvc, 1)
-        assert chaos.cut_off(dvc, way)
-        rest, _ = dvc.communicate()  # returns when the stage, too, has closed its end of the pipe
-        assert dvc.returncode != 0
-        assert checkpoint.exists()  # a stage that had run on to its end would have removed it
-        return printed + rest
+            last = self.clone.start("dvc", "repro")
+        output = wait_for_epoch(last)
+        self.output["concurrent"] = self.finish(self.clone.start("dvc", "repro"), fails=True)
+        self.output["last"] = output + self.finish(last)
 
-    clone.set_params(fetch={"source": "digits"}, train={**SHORT, "learning_rate": 0.002})
-    with no_larger_file_than(1_000_000):
-        full = start(clone)
-    assert "fetch: data/raw cannot be written: file too large" in full.communicate()[0]
-    assert full.returncode != 0
-    cut_off("stage killed")
-    clone.set_params(train={"learning_rate": 0.001})
-    assert "going on" not in cut_off("DVC killed")  # what was learnt at another rate is of no use
-    assert re.search(r"going on after epoch \d+, where", cut_off("Ctrl-C"))
+    def interrupt(self, way: str) -> None:
+        """Starts `dvc repro` on one core and interrupts it after the first epoch."""
+        with one_core():
+            dvc = self.clone.start("dvc", "repro")
+        output = wait_for_epoch(dvc)
+        assert chaos.interrupt(dvc, way)
+        self.output[way] = output + self.finish(dvc, fails=True)
+        assert self.checkpoint.exists()  # training was not finished
 
-    with one_core():
-        last = start(clone)
-    assert re.search(r"going on after epoch \d+, where", wait_for_epochs(last, 1))
-    beside = subprocess.run(["dvc", "repro"], cwd=clone.folder, env=clone.env, capture_output=True)
-    assert beside.returncode != 0
-    assert b"is busy, it is being blocked by" in beside.stderr
-    rest, _ = last.communicate()
-    assert last.returncode == 0, rest
-    assert (clone.folder / "dvc.lock").read_text() == digits.lock
-    assert not checkpoint.exists()
-    assert not list(clone.folder.glob("[!.]*/**/.tmp-*"))
+    def finish(self, dvc: Popen, fails: bool = False) -> str:
+        """Waits for the end of a run and returns its remaining output."""
+        output, _ = dvc.communicate()  # also waits for the stage, which has the same pipe
+        assert (dvc.returncode != 0) == fails, output
+        return output
 
 
-def test_a_stage_waits_for_another_in_its_folder(workspace: Path) -> None:
+def wait_for_epoch(dvc: Popen) -> str:
+    """Waits for the end of an epoch and returns the output until then."""
+    output = ""
+    assert dvc.stdout is not None
+    for line in dvc.stdout:
+        output += line
+        if line.startswith("epoch "):
+            return output
+    raise AssertionError(output)
+
+
+@pytest.fixture(scope="module")
+def interrupted(digits: Clone, tmp_path_factory: pytest.TempPathFactory) -> Interrupted:
+    return Interrupted(digits, tmp_path_factory.mktemp("interrupted"))
+
+
+def test_a_full_disk_is_reported_by_dvc_repro(interrupted: Interrupted) -> None:
+    assert "fetch: data/raw cannot be written" in interrupted.output["full disk"]
+
+
+def test_a_checkpoint_with_other_parameters_is_not_used(interrupted: Interrupted) -> None:
+    assert "epoch   1/" in interrupted.output["DVC killed"]
+    assert not re.search(RESUMED, interrupted.output["DVC killed"])
+
+
+@pytest.mark.parametrize("run", ["Ctrl-C", "last"])
+def test_training_resumes_after_an_interruption(interrupted: Interrupted, run: str) -> None:
+    assert re.search(RESUMED, interrupted.output[run])
+
+
+def test_a_concurrent_dvc_repro_fails(interrupted: Interrupted) -> None:
+    assert "Running stage" not in interrupted.output["concurrent"]
+
+
+def test_the_result_is_that_of_an_uninterrupted_run(
+    interrupted: Interrupted, digits: Clone
+) -> None:
+    assert (interrupted.clone.folder / "dvc.lock").read_text() == digits.lock
+
+
+def test_no_temporary_files_remain(interrupted: Interrupted) -> None:
+    assert not interrupted.checkpoint.exists()
+    assert not list(interrupted.clone.folder.glob("[!.]*/**/.tmp-*"))
+
+
+@pytest.fixture
+def waiting(workspace: Path) -> Iterator[tuple[Popen, Popen, int]]:
+    """A stage that waits for the lock of its folder, its owner, and the lock's file descriptor."""
     folder = os.open(workspace, os.O_RDONLY)
     fcntl.flock(folder, fcntl.LOCK_EX)
+    owner = subprocess.Popen(["sleep", "600"], text=True)
     stage = subprocess.Popen(
         [sys.executable, "-m", "stages.check"],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ
+        | {"PYTHONPATH": str(ROOT), "DVC_STAGE": "check", process.OWNER: str(owner.pid)},
         stdout=subprocess.PIPE,
         text=True,
     )
     assert stage.stdout is not None
-    assert stage.stdout.readline() == "waiting for the stage that still runs in this folder\n"
-    assert not (workspace / "data").exists()
+    assert stage.stdout.readline().startswith("waiting for the stage")
+    yield stage, owner, folder
+    for started in (stage, owner):
+        started.kill()
+        started.communicate()
     os.close(folder)
+
+
+def test_a_stage_waits_for_another_in_its_folder(waiting: tuple[Popen, Popen, int]) -> None:
+    stage, _, folder = waiting
+    assert not Path("data").exists()
+    fcntl.flock(folder, fcntl.LOCK_UN)
     assert stage.wait() == 0
-    assert (workspace / "data/checked").exists()
+    assert Path("data/checked").exists()
+
+
+def test_a_stage_ends_with_its_owner(waiting: tuple[Popen, Popen, int]) -> None:
+    stage, owner, _ = waiting
+    assert stage.poll() is None
+    owner.kill()
+    assert stage.wait() == -signal.SIGKILL
+    assert not Path("data").exists()
 
 
 @pytest.mark.parametrize(
-    ("stage", "room", "path"),
+    ("stage", "size", "path"),
     [
         ("check", 0, "data/checked"),
         ("fetch", 100_000, "data/raw"),
         ("load", 100_000, "data/images"),
         ("split", 0, "data/split"),
         ("split", 100_000, "data/split"),
-        ("noise", 100_000, "data/noisy"),
+        ("add_noise", 100_000, "data/noisy"),
         ("train", 100_000, "models/checkpoint.npz"),
         ("predict", 100_000, "data/denoised"),
         ("evaluate", 0, "data/scores"),
         ("plot", 10_000, "metrics/plots"),
     ],
 )
-def test_a_full_disk_is_one_line_and_nothing_half_written(
-    digits: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, room: int, path: str
+def test_a_full_disk_is_one_line_and_leaves_the_outputs_unchanged(
+    digits: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, size: int, path: str
 ) -> None:
     for name in ("data", "models", "metrics"):
         shutil.copytree(digits.folder / name, tmp_path / name)
     shutil.copy(digits.folder / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
 
-    def found() -> dict[Path, int]:
-        outputs = [each for name in ("data", "models") for each in (tmp_path / name).rglob("*")]
-        return {each: each.stat().st_ino for each in outputs}
+    def outputs() -> dict[Path, int]:
+        paths = [*Path("data").rglob("*"), *Path("models").rglob("*")]
+        return {path: path.stat().st_ino for path in paths}
 
-    before = found()
-    with no_larger_file_than(room):
+    before = outputs()
+    with max_file_size(size):
         done = run_stage(stage)
-    message = refused(done)
-    assert message.startswith(f"{stage}: {path} cannot be written: file too large; free some space")
-    assert found() == before
+    assert error_line(done).startswith(f"{stage}: {path} cannot be written: ")
+    assert outputs() == before

@@ -1,69 +1,81 @@
-"""train.tensorboard: what TensorBoard finds, and that the result is the same without it."""
+"""train.tensorboard, and pipeline/train_io/tensorboard_log.py."""
 
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from tensorboard.util.tensor_util import make_ndarray
 
-from stages.tensorboard import flat, grid
-from tests.conftest import SetParams, run_stage
+from pipeline.train_io import tensorboard_log
+from tests.conftest import SetParams, error_line, run_stage
 
-RESULT = ("models/autoencoder.keras", "metrics/training/metrics.json")
+DENSE = {"encoder": [30, 20], "decoder": []}
 
 
 def read(folder: str) -> EventAccumulator:
-    """What TensorBoard reads in a folder."""
+    """The events that TensorBoard reads from a folder."""
     events = EventAccumulator(folder, size_guidance={"tensors": 0})
     events.Reload()
     return events
 
 
-def test_a_training_can_be_followed_and_its_result_is_the_same(
-    noisy: Path, set_params: SetParams
-) -> None:
-    set_params(model={"encoder": [30, 20], "decoder": []}, train={"epochs": 2, "batch_size": 16})
-    before = Path("tensorboard/alone/of an earlier run")
-    before.parent.mkdir(parents=True)
-    before.touch()
-    results = []
-    for wanted in (False, True):
-        set_params(train={"tensorboard": wanted})
-        done = run_stage("train", {"DVC_ROOT": str(noisy), "DVC_EXP_NAME": "alone"})
+def test_the_log_has_losses_images_and_parameters(noisy: Path, set_params: SetParams) -> None:
+    set_params(model=DENSE, train={"epochs": 2, "batch_size": 16})
+    earlier = Path("tensorboard/name/file of an earlier run")
+    earlier.parent.mkdir(parents=True)
+    earlier.touch()
+    outputs = []
+    for enabled in (False, True):
+        set_params(train={"tensorboard": enabled})
+        done = run_stage("train", {"DVC_ROOT": str(noisy), "DVC_EXP_NAME": "name"})
         assert done.returncode == 0, done.stderr
-        results.append([Path(path).read_bytes() for path in RESULT])
-        assert before.exists() != wanted
-    assert results[0] == results[1]
+        paths = ("models/autoencoder.keras", "metrics/training/metrics.json")
+        outputs.append([Path(path).read_bytes() for path in paths])
+        assert earlier.exists() != enabled
+    assert outputs[0] == outputs[1]
 
-    losses = read("tensorboard/alone/validation").Tensors("epoch_loss")
-    assert [each.step for each in losses] == [0, 1]
-    kept = Path("metrics/training/plots/metrics/val_loss.tsv").read_text().splitlines()[1:]
-    np.testing.assert_allclose(
-        [make_ndarray(each.tensor_proto) for each in losses],
-        [float(line.split("\t")[1]) for line in kept],
-        rtol=1e-6,
-    )
-    pictures = read("tensorboard/alone/images").Tensors("clean, noisy, denoised")
-    assert [each.step for each in pictures] == [0, 1]
-    width, height, *pngs = pictures[-1].tensor_proto.string_val
-    assert (width, height, len(pngs)) == (b"120", b"36", 1)  # 10 by 3 images of 12x12
-    summary = read("tensorboard/alone").SummaryMetadata("_hparams_/session_start_info")
+    events = read("tensorboard/name/validation").Tensors("epoch_loss")
+    assert [event.step for event in events] == [0, 1]
+    losses = [make_ndarray(event.tensor_proto) for event in events]
+    expected = pd.read_csv("metrics/training/plots/metrics/val_loss.tsv", sep="\t")["val_loss"]
+    np.testing.assert_allclose(losses, expected, rtol=1e-6)
+    images = read("tensorboard/name/images").Tensors("clean, noisy, denoised")
+    assert [event.step for event in images] == [0, 1]
+    width, height, *pngs = images[-1].tensor_proto.string_val
+    assert (width, height, len(pngs)) == (b"120", b"36", 1)  # 10 x 3 images of 12x12
+    summary = read("tensorboard/name").SummaryMetadata("_hparams_/session_start_info")
     hparams = HParamsPluginData.FromString(summary.plugin_data.content).session_start_info.hparams
     assert hparams["model.encoder"].string_value == "[30, 20]"
     assert hparams["train.epochs"].number_value == 2
 
 
-def test_parameters_as_tensorboard_takes_them() -> None:
+def test_the_checkpoint_of_a_training_without_tensorboard_is_resumed(
+    noisy: Path, set_params: SetParams
+) -> None:
+    """The learning rate is 0 in the first step, and so high in the second that training fails."""
+    failing = {"optimizer": "sgd", "learning_rate": 1e30, "warmup": 0.5}
+    set_params(model=DENSE, train={**failing, "epochs": 4, "batch_size": 40})
+    assert "epoch 2" in error_line(run_stage("train"))
+    set_params(train={"tensorboard": True})
+    done = run_stage("train")
+    assert "epoch 2" in error_line(done)
+    assert "resuming after epoch 1" in done.stdout
+
+
+def test_parameters_get_types_that_tensorboard_accepts() -> None:
     params = {"train": {"patience": None, "augment": {"flip": True}, "warmup": 0.1}}
-    assert flat(params) == {
+    assert tensorboard_log.flatten(params) == {
         "train.patience": "None",
         "train.augment.flip": True,
         "train.warmup": 0.1,
     }
 
 
-def test_images_lie_side_by_side_in_ink_on_paper() -> None:
-    clean, noisy = (np.array([[start, 1, 1, 1], [1, 1, 1, 0.5]], np.float32) for start in (0, 0.25))
+def test_image_grid_has_a_row_for_each_array_and_inverts_the_pixels() -> None:
+    clean = np.array([[0, 1, 1, 1], [1, 1, 1, 0.5]], np.float32)
+    noisy = np.array([[0.25, 1, 1, 1], [1, 1, 1, 0.5]], np.float32)
     expected = [[1, 0, 0, 0], [0, 0, 0, 0.5], [0.75, 0, 0, 0], [0, 0, 0, 0.5]]
-    np.testing.assert_array_equal(grid(clean, noisy)[0, :, :, 0], expected)
+    grid = tensorboard_log.image_grid(clean, noisy)
+    np.testing.assert_array_equal(grid[0, :, :, 0], expected)

@@ -1,4 +1,4 @@
-"""`make chaos`: cuts runs on digits off at random moments; each must end as one that was let be."""
+"""`make chaos`: interrupts runs on digits at random moments and compares their final dvc.lock."""
 
 import collections
 import difflib
@@ -13,14 +13,16 @@ from typing import Any
 
 import psutil
 
-from stages.errors import StageError, run
+from pipeline.base.errors import InputError, run_main
+from tools.command import clone_head
 from tools.params_file import set_params
 from tools.verify import QUICK_PARAMS
 
 WAYS = ("DVC killed", "stage killed", "both killed", "Ctrl-C")
-LONGEST = 30.0  # seconds until a run is cut off
-# DVC writes two files of its own in place. Where that is cut off, it says so, and this mends it.
-MENDS = {
+MAX_DELAY = 30.0  # seconds before an interruption
+# DVC rewrites two of its files in place. If it is interrupted meanwhile, its next run ends with
+# one of these messages, and the command repairs the file.
+REPAIRS = {
     "validation failed": ["git", "restore", "dvc.lock"],
     "JSON structure is corrupted": ["rm", ".dvc/tmp/rwlock"],
 }
@@ -29,61 +31,62 @@ Tally = collections.Counter[str]
 
 
 def main() -> None:
-    wanted, tally, clones = int(sys.argv[1]), Tally(), 0
-    # A shell that starts this in the background has it, and all that it starts, ignore Ctrl-C.
+    total, tally, clones = int(sys.argv[1]), Tally(), 0
+    # A shell that starts this program in the background makes it ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as folder:
-        print("a run that is let be", flush=True)
-        expected = repro(Path(folder, "let be"), 0, Tally())
-        while (left := wanted - sum(tally[way] for way in WAYS)) > 0:
+        print("running without interruptions", flush=True)
+        expected = repro(Path(folder, "uninterrupted"), 0, Tally())
+        while (left := total - sum(tally[way] for way in WAYS)) > 0:
             clones += 1
-            found = repro(Path(folder, str(clones)), left, tally)
+            lock = repro(Path(folder, str(clones)), left, tally)
             print(f"clone {clones}: {dict(tally)}", flush=True)
-            if found != expected:
-                lines = difflib.unified_diff(expected.splitlines(), found.splitlines(), n=0)
+            if lock != expected:
+                lines = difflib.unified_diff(expected.splitlines(), lock.splitlines(), n=0)
                 print("\n".join(lines))
-                raise StageError("its lock is not that of the run that was let be, see above")
-    print(f"cut off {wanted} times in {clones} clones, and each ended with the same dvc.lock")
+                raise InputError("dvc.lock differs from that of the uninterrupted run, see above")
+    print(f"{total} interruptions in {clones} clones; all ended with the same dvc.lock")
 
 
-def repro(clone: Path, most: int, tally: Tally) -> str:
-    """Runs `dvc repro` in a new clone until it ends; cut off at most so often. Its dvc.lock."""
-    subprocess.run(["git", "clone", "--quiet", ".", clone], check=True)
+def repro(clone: Path, max_interruptions: int, tally: Tally) -> str:
+    """Repeats `dvc repro` in a new clone until it succeeds; returns the content of dvc.lock."""
+    clone_head(clone)
     set_params(clone, **QUICK_PARAMS)
     while True:
-        with tempfile.TemporaryFile("w+") as printed:
+        with tempfile.TemporaryFile("w+") as log:
             dvc = subprocess.Popen(
-                ["dvc", "repro"], cwd=clone, stdout=printed, stderr=printed, start_new_session=True
+                ["dvc", "repro"], cwd=clone, stdout=log, stderr=log, start_new_session=True
             )
-            way, was_cut_off = random.choice(WAYS), False
-            if most:
-                time.sleep(random.uniform(0, LONGEST))
-                was_cut_off = cut_off(dvc, way)
+            way, interrupted = random.choice(WAYS), False
+            if max_interruptions:
+                time.sleep(random.uniform(0, MAX_DELAY))
+                interrupted = interrupt(dvc, way)
             if dvc.wait() == 0:
                 return (clone / "dvc.lock").read_text()
-            printed.seek(0)
-            text = printed.read()
-        if was_cut_off:
+            log.seek(0)
+            text = log.read()
+        if interrupted:
             tally[way] += 1
-            most -= 1
+            max_interruptions -= 1
             continue
-        for message, command in MENDS.items():
+        for message, command in REPAIRS.items():
             if message in text:
-                tally["DVC's own file mended"] += 1
+                tally["file of DVC repaired"] += 1
                 subprocess.run(command, cwd=clone, check=True)
                 break
         else:
-            raise StageError(f"dvc repro failed, though it was let be: {text}")
+            raise InputError(f"dvc repro failed without an interruption: {text}")
 
 
-def cut_off(dvc: subprocess.Popen[Any], way: str) -> bool:
-    """Cuts off DVC, its stage or both, in one of WAYS; whether there was something to cut off."""
+def interrupt(dvc: subprocess.Popen[Any], way: str) -> bool:
+    """Interrupts DVC, its stage or both in one of WAYS; False if there was nothing to interrupt."""
     try:
         parent = psutil.Process(dvc.pid)
-        stage = parent.children(recursive=True)
-        if dvc.poll() is not None or (way == "stage killed" and not stage):
+        stages = parent.children(recursive=True)
+        if dvc.poll() is not None or (way == "stage killed" and not stages):
             return False
-        for process in {"DVC killed": [parent], "stage killed": stage}.get(way, [parent, *stage]):
+        targets = {"DVC killed": [parent], "stage killed": stages}.get(way, [parent, *stages])
+        for process in targets:
             process.send_signal(signal.SIGINT if way == "Ctrl-C" else signal.SIGKILL)
     except psutil.NoSuchProcess:
         return False
@@ -91,4 +94,4 @@ def cut_off(dvc: subprocess.Popen[Any], way: str) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    sys.exit(run_main(main))

@@ -1,76 +1,77 @@
-"""`make comment`: for a pull request, the small result here beside that of the branch it goes to.
+"""`make comment`: compares the small result of a pull request with that of its base branch.
 
-It recomputes the small result, that of `make verify QUICK=1`, from the last commit, and writes
-`comment/comment.md` and the pictures that it shows. It fails where the PSNR has fallen.
+It recomputes the small result of `make verify QUICK=1` from the last commit, writes
+comment/comment.md with a picture, and fails if the PSNR has fallen.
 """
 
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import pandas as pd
 
-from stages import files
-from stages.errors import StageError, run
-from tools.command import output
-from tools.results import markdown
+from pipeline.base import files
+from pipeline.base.errors import InputError, run_main
+from tools.command import clone_head, output
+from tools.markdown import to_markdown
 from tools.verify import EVALUATION, LIMITS, QUICK, QUICK_PARAMS, read_metrics, recompute
 
 COMMENT = Path("comment")
-PICTURES = ("first", "losses", "psnr_by_method")
+PICTURE = "first.png"
 
 PAGE = """\
-### The pipeline on digits, beside `{base}`
+### The pipeline on digits, compared with `{base}`
 
-{scores}
+{metrics}
 
 {params}
 
-{pictures}
+{methods}
+
+![The first validation images]({picture})
 """
 
 
 def main() -> None:
     base = sys.argv[1] if len(sys.argv) > 1 else "HEAD"
     committed = read_metrics(output("git", "show", f"{base}:{QUICK / EVALUATION}"))
-    heading, line, *changed = output("dvc", "params", "diff", base, "HEAD", "--md").splitlines()
-    with tempfile.TemporaryDirectory() as folder, files.replacing(COMMENT) as made:
+    heading, line, *changes = output("dvc", "params", "diff", base, "HEAD", "--md").splitlines()
+    params = "\n".join([heading, line, *changes]) if any(changes) else "No parameter differs."
+    with tempfile.TemporaryDirectory() as folder, files.atomic_write(COMMENT) as comment:
         clone = Path(folder)
-        subprocess.run(["git", "clone", "--quiet", ".", clone], check=True)
+        clone_head(clone)
         recompute(clone, QUICK_PARAMS)
-        table = compare(committed, read_metrics((clone / EVALUATION).read_text()))
-        made.mkdir()
-        for name in PICTURES:
-            shutil.copy(clone / f"metrics/plots/{name}.png", made)
+        metrics = compare(committed, read_metrics((clone / EVALUATION).read_text()))
+        methods = pd.read_csv(clone / "metrics/methods.csv", index_col="method")
+        comment.mkdir()
+        shutil.copy(clone / "metrics/plots" / PICTURE, comment)
         text = PAGE.format(
             base=base,
-            scores=markdown(table, (".4f",) * 3),
-            params="\n".join([heading, line, *changed])
-            if any(changed)
-            else "No parameter differs.",
-            pictures="\n".join(f"![{name}]({name}.png)" for name in PICTURES),
+            metrics=to_markdown(metrics, 4),
+            params=params,
+            methods=to_markdown(methods, 4),
+            picture=PICTURE,
         )
-        (made / "comment.md").write_text(text)
+        (comment / "comment.md").write_text(text)
     print(f"\n{text}")
-    if low := fallen(table):
-        raise StageError(low)
+    if failures := psnr_losses(metrics):
+        raise InputError(failures)
 
 
-def compare(committed: pd.Series, here: pd.Series) -> pd.DataFrame:
-    """One row a metric: what it was, what it is, and the difference."""
-    table = pd.DataFrame({"committed": committed, "here": here}).rename_axis("metric")
+def compare(committed: pd.Series, recomputed: pd.Series) -> pd.DataFrame:
+    """One row per metric: its committed value, its new value, and the change."""
+    table = pd.DataFrame({"committed": committed, "here": recomputed}).rename_axis("metric")
     table["change"] = table["here"] - table["committed"]
     return table
 
 
-def fallen(table: pd.DataFrame) -> str:
-    """Which PSNR of the denoised images has fallen by more than its limit, in words; or nothing."""
+def psnr_losses(table: pd.DataFrame) -> str:
+    """The PSNRs of denoised images that fell by more than the limit, as text; '' if none did."""
     changes = table["change"].filter(regex=r"denoised\.psnr$")
-    low = changes[~(changes >= -LIMITS["psnr"])]  # also one that is missing
-    return "; ".join(f"{name} changed by {change:.2f} dB" for name, change in low.items())
+    losses = changes[~(changes >= -LIMITS["psnr"])]  # includes a missing PSNR
+    return "; ".join(f"{name} changed by {change:.2f} dB" for name, change in losses.items())
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    sys.exit(run_main(main))

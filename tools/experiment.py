@@ -1,11 +1,13 @@
-"""`make experiment NAME=unet`: runs a preset as a DVC experiment, and keeps its scores.
+"""`make experiment NAME=unet`: runs a preset as a DVC experiment and stores its scores.
 
-A preset is a file of `experiments/`: a line of why, and a list of `-S` overrides, in which the
-name of another preset stands for that one's. Its scores go to `experiments/results/`, as does a
-picture of the first test images, for `make results`.
+A preset is a file in experiments/: a comment that describes it, and a list of `-S` overrides, in
+which the name of another preset stands for the overrides of that one. The scores are stored in
+experiments/scores.csv and experiments/robustness.csv, the first test images through each method
+in experiments/images.
 """
 
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -17,93 +19,102 @@ import pandas as pd
 import yaml
 from PIL import Image
 
-from stages import files, plot
-from stages.errors import StageError, run
+from pipeline.base import files
+from pipeline.base.errors import InputError, run_main
+from stages.plot import method_image_paths
 from tools.command import output
+from tools.processor import describe
 
-PRESETS, RESULTS = Path("experiments"), Path("experiments/results")
-IMAGES = 10  # of the test set, in each picture
+PRESETS = Path("experiments")
+SCORES, ROBUSTNESS, IMAGES = (PRESETS / name for name in ("scores.csv", "robustness.csv", "images"))
+IMAGE_COUNT = 10  # test images per method
 
 
-def names() -> list[str]:
-    """All presets."""
+def preset_names() -> list[str]:
+    """The names of all presets."""
     return sorted(path.stem for path in PRESETS.glob("*.yaml"))
 
 
-def overrides(name: str) -> list[str]:
-    """A preset's changes to params.yaml, as `-S` takes them."""
-    return resolve(yaml.safe_load((PRESETS / f"{name}.yaml").read_text()))
+def overrides(preset: str) -> list[str]:
+    """The overrides of a preset, as arguments of `-S`."""
+    return expand(yaml.safe_load((PRESETS / f"{preset}.yaml").read_text()))
 
 
-def resolve(lines: list[str]) -> list[str]:
-    """Overrides, with those of a preset for its name."""
-    found: list[str] = []
-    for line in lines:
-        found += [line] if "=" in line else overrides(line)
-    return found
+def expand(lines: list[str]) -> list[str]:
+    """Replaces the name of a preset by its overrides."""
+    return [override for line in lines for override in ([line] if "=" in line else overrides(line))]
 
 
 def main() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 else ""
-    if name not in names():
-        raise StageError(f"make experiment NAME={name}: NAME is one of {', '.join(names())}")
-    commit = execute(name, overrides(name))
-    with files.replacing(RESULTS / name) as folder:
-        keep(commit, folder)
-    print(f"\nscores: {RESULTS / name}; to have its model and data here: dvc exp apply {name}")
+    if name not in preset_names():
+        raise InputError(f"make experiment NAME={name}: NAME is one of {', '.join(preset_names())}")
+    remove_experiment(name)
+    if subprocess.run(["dvc", *arguments(name, overrides(name))]).returncode:
+        raise InputError(f"the experiment '{name}' failed, see above")
+    store(name, commit_of(name))
+    print(f"\nstored the scores in {SCORES}; to copy model and data here: dvc exp apply {name}")
 
 
-def execute(name: str, changes: list[str]) -> str:
-    """Runs an experiment of this name apart from the workspace; returns its commit."""
-    forget(name)
-    if subprocess.run(["dvc", *arguments(name, changes)]).returncode:
-        raise StageError(f"the experiment '{name}' failed, see above")
-    return commit_of(name)
+def remove_experiment(name: str) -> None:
+    """Removes an experiment if it exists.
 
-
-def forget(name: str) -> None:
-    """Removes an experiment of this name, if there is one.
-
-    DVC refuses to replace it, or, with `--force`, runs every stage again.
+    `dvc exp run` refuses to replace it, or with `--force` runs every stage again.
     """
     subprocess.run(["dvc", "exp", "remove", "--quiet", name], stderr=subprocess.DEVNULL)
 
 
 def arguments(name: str, changes: list[str]) -> list[str]:
-    """What makes `dvc` run an experiment apart from the workspace."""
+    """The arguments of `dvc` that run an experiment outside of the workspace."""
     flags = [word for change in changes for word in ("-S", change)]
     return ["exp", "run", "--temp", "--name", name, *flags]
 
 
 def commit_of(name: str) -> str:
-    """The commit of an experiment."""
+    """The commit of an experiment, '' if it does not exist."""
     return output("git", "for-each-ref", "--format=%(objectname)", f"refs/exps/**/{name}").strip()
 
 
-def keep(commit: str, folder: Path) -> None:
-    """Writes an experiment's parameters, scores and first test images into a new folder.
+def store(preset: str, commit: str) -> None:
+    """Stores the scores and images of an experiment, replacing those of an earlier run."""
 
-    The rows of `images.png` are the clean images, then those of `methods.csv`, in its order.
-    """
-    folder.mkdir(parents=True)
-    (folder / "params.yaml").write_text(output("git", "show", f"{commit}:params.yaml"))
-    for name in output("git", "ls-tree", "-r", "--name-only", commit, "metrics").splitlines():
-        if not name.endswith(".png"):
-            path = folder / Path(name).relative_to("metrics")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(output("git", "show", f"{commit}:{name}"))
-    methods = pd.read_csv(folder / "methods.csv")["method"]
-    rows = [first_images(commit, path) for path in plot.of_methods(methods).values()]
-    Image.fromarray(np.concatenate(rows)).save(folder / "images.png")
+    def read(path: str) -> io.StringIO:
+        return io.StringIO(output("git", "show", f"{commit}:metrics/{path}"))
+
+    scores = pd.read_csv(read("methods.csv"), index_col="method")
+    methods = list(scores.index)
+    accuracy = json.load(read("classification.json"))["accuracy"]
+    best_baseline = scores["val_psnr"].drop(["model", "noisy input"]).idxmax()
+    rows = {"noisy input": "noisy", best_baseline: "best_baseline", "model": "denoised"}
+    for method, name in (rows | {"clean": "clean"}).items():
+        scores.loc[method, "accuracy"] = accuracy[name]
+    training = json.load(read("training/metrics.json"))
+    scores.loc["model", ["val_loss", "epochs"]] = training["val_loss"], training["epochs"]
+    replace_rows(SCORES, preset, scores.assign(processor=describe()).reset_index())
+    replace_rows(ROBUSTNESS, preset, pd.read_csv(read("robustness.csv")))
+    images = [first_images(commit, path) for path in method_image_paths(methods).values()]
+    with files.atomic_write(IMAGES / f"{preset}.png") as path:
+        Image.fromarray(np.concatenate(images)).save(path, format="PNG")
+
+
+def replace_rows(path: Path, preset: str, rows: pd.DataFrame) -> None:
+    """Replaces the rows of a preset in a CSV that is sorted by preset."""
+    tables = [rows.assign(preset=preset)]
+    if path.exists():
+        before = pd.read_csv(path)
+        tables.append(before[before["preset"] != preset])
+    table = pd.concat(tables).set_index("preset").sort_index(kind="stable")
+    with files.atomic_write(path) as temporary:
+        table.to_csv(temporary, float_format="%.10g")
 
 
 def first_images(commit: str, path: str) -> npt.NDArray[np.uint8]:
-    """The first images of an array of an experiment, side by side: (side, IMAGES*side)."""
-    rows = np.load(io.BytesIO(dvc.api.read(path, rev=commit, mode="rb")))[:IMAGES]
-    side = round(rows.shape[1] ** 0.5)
-    tiles = rows.reshape(-1, side, side).transpose(1, 0, 2).reshape(side, -1)
-    return np.asarray(255 - np.rint(tiles * 255), np.uint8)  # ink on paper, as the plots have it
+    """The first images of an array of an experiment in a row, (side, IMAGE_COUNT*side)."""
+    images = np.load(io.BytesIO(dvc.api.read(path, rev=commit, mode="rb")))[:IMAGE_COUNT]
+    side = round(images.shape[1] ** 0.5)
+    row = images.reshape(-1, side, side).transpose(1, 0, 2).reshape(side, -1)
+    return np.asarray(255 - np.rint(row * 255), np.uint8)  # dark on white, as in metrics/plots
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    sys.exit(run_main(main))

@@ -1,7 +1,7 @@
-"""`make report`: report.html, one page that needs nothing else, of the workspace's result.
+"""`make report`: writes report.html, a self-contained page about the result in the workspace.
 
-Parameters and scores stand beside those of a commit (HEAD, or BASE=name), with the curves of both
-and the pictures.
+It compares parameters, scores and validation losses with those of a commit (HEAD, or BASE=name),
+and shows the pictures of metrics/plots.
 """
 
 import base64
@@ -17,13 +17,13 @@ from typing import Any
 import pandas as pd
 
 from denoiser import pictures
-from stages import files
-from stages.errors import StageError, run
+from pipeline.base import files
+from pipeline.base.errors import InputError, run_main
 from tools.command import output
 
 REPORT = "report.html"
 PLOTS = Path("metrics/plots")
-CURVE = "metrics/training/plots/metrics/val_loss.tsv"
+LOSSES = "metrics/training/plots/metrics/val_loss.tsv"
 
 PAGE = Template("""<!doctype html>
 <html lang="en">
@@ -39,7 +39,7 @@ tr { border-bottom: 1px solid #ddd }
 img { max-width: 100%; margin: 1rem 0 }
 </style>
 <h1>Denoising autoencoder</h1>
-<p>This result beside that of $base.</p>
+<p>The result in the workspace, compared with $base.</p>
 <h2>Scores</h2>
 $changed_scores
 <details><summary>All scores</summary>
@@ -59,69 +59,66 @@ $images
 def main() -> None:
     base = sys.argv[1] if len(sys.argv) > 1 else "HEAD"
     if not PLOTS.is_dir():
-        raise StageError(f"there is no {PLOTS}: run `dvc repro` first")
-    params, metrics = compared("params", base), compared("metrics", base)
+        raise InputError(f"{PLOTS} does not exist: run `dvc repro` first")
+    params, metrics = diff("params", base), diff("metrics", base)
     page = PAGE.substitute(
         base=f"{html.escape(base)} ({output('git', 'rev-parse', '--short', base).strip()})",
-        changed_scores=scores(changed(metrics, base), base),
-        scores=scores(metrics, base),
-        changed_params=written(changed(params, base)),
-        params=written(params),
+        changed_scores=score_table(changed_rows(metrics, base), base),
+        scores=score_table(metrics, base),
+        changed_params=html_table(changed_rows(params, base)),
+        params=html_table(params),
         images="\n".join(images(base)),
     )
-    with files.replacing(REPORT) as path:
+    with files.atomic_write(REPORT) as path:
         path.write_text(page)
     print(REPORT)
 
 
-def compared(what: str, base: str) -> pd.DataFrame:
-    """What `dvc metrics diff` or `dvc params diff` says: one row a name, `base` and `here`."""
-    found: dict[str, dict[str, Any]] = {}
-    for each in json.loads(output("dvc", what, "diff", base, "--all", "--json")).values():
-        found |= each
-    rows = {name: [each.get("old", ""), each.get("new", "")] for name, each in found.items()}
+def diff(command: str, base: str) -> pd.DataFrame:
+    """The output of `dvc metrics diff` or `dvc params diff`: one row per name, two columns."""
+    rows: dict[str, list[Any]] = {}
+    for file in json.loads(output("dvc", command, "diff", base, "--all", "--json")).values():
+        rows |= {name: [row.get("old", ""), row.get("new", "")] for name, row in file.items()}
     table = pd.DataFrame.from_dict(rows, orient="index", columns=[base, "here"], dtype=object)
     return table.replace({None: "null"}).sort_index()
 
 
-def changed(table: pd.DataFrame, base: str) -> pd.DataFrame:
-    """The rows in which the two differ."""
+def changed_rows(table: pd.DataFrame, base: str) -> pd.DataFrame:
+    """The rows whose two values differ."""
     return table[table["here"] != table[base]]
 
 
-def scores(metrics: pd.DataFrame, base: str) -> str:
-    """A table of each metric, and how much it changed."""
+def score_table(metrics: pd.DataFrame, base: str) -> str:
+    """The metrics and their changes, in HTML."""
     table: pd.DataFrame = metrics.apply(pd.to_numeric, errors="coerce")
     table["change"] = table["here"] - table[base]
-    return written(table, float_format="{:.4f}".format, na_rep="")
+    return html_table(table, float_format="{:.4f}".format, na_rep="")
 
 
-def written(table: pd.DataFrame, **options: Any) -> str:
-    """A table for the page."""
-    return table.to_html(border=0, **options) if len(table) else "<p>The same.</p>"
+def html_table(table: pd.DataFrame, **options: Any) -> str:
+    return table.to_html(border=0, **options) if len(table) else "<p>No difference.</p>"
 
 
 def images(base: str) -> list[str]:
-    """The losses of both in one chart, and every picture of the pipeline."""
-    history = {base: output("git", "show", f"{base}:{CURVE}"), "here": Path(CURVE).read_text()}
-    curves = {
-        f"validation, {name}": pd.read_csv(io.StringIO(text), sep="\t", index_col="step")[
-            "val_loss"
-        ]
-        for name, text in history.items()
+    """The validation losses of both results, and each picture of the workspace, in HTML."""
+    texts = {base: output("git", "show", f"{base}:{LOSSES}"), "here": Path(LOSSES).read_text()}
+    losses = {
+        name: pd.read_csv(io.StringIO(text), sep="\t", index_col="step")["val_loss"]
+        for name, text in texts.items()
     }
-    with tempfile.NamedTemporaryFile() as chart:
-        pictures.save(pictures.losses(curves), Path(chart.name))
-        losses = image("validation losses", chart.read())
-    names = sorted(path for path in PLOTS.glob("*.png") if path.stem != "losses")
-    return [losses, *(image(path.stem.replace("_", " "), path.read_bytes()) for path in names)]
+    with tempfile.NamedTemporaryFile() as file:
+        charts = {"Validation loss by epoch": pd.DataFrame(losses)}
+        pictures.save(pictures.curves(charts, ""), Path(file.name))
+        chart = image("validation losses", file.read())
+    paths = sorted(PLOTS.glob("*.png"))
+    return [chart, *(image(path.stem, path.read_bytes()) for path in paths)]
 
 
 def image(title: str, png: bytes) -> str:
-    """A picture that the page holds itself."""
+    """An <img> that contains the picture."""
     source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
     return f'<img alt="{html.escape(title)}" src="{source}">'
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    sys.exit(run_main(main))

@@ -1,12 +1,12 @@
-"""`make results`: the scores of all presets in tables, and the same test images through each.
+"""`make results`: writes the tables of README.md and docs/results.md, and draws their pictures.
 
-It reads what `make experiment` kept in `experiments/results`, prints the tables as Markdown, for
-the README, and draws `experiments/images.png` and `experiments/size.png`. Presets whose name
-starts with "size-" are `unet-small` but for one number; only the table of sizes has them.
+It reads the scores that `make experiment` stored in experiments/ and the results of `make bench`.
+Presets whose name starts with "size-" are `unet-small` with one number changed; only the table of
+sizes contains them.
 """
 
-import json
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,192 +14,237 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import yaml
+from dvc.utils.hydra import apply_overrides
 from PIL import Image
 
+from benchmarks import measure
+from benchmarks.__main__ import results
 from denoiser import pictures
 from denoiser import scores as metrics
-from stages.errors import StageError, run
-from tools.experiment import PRESETS, RESULTS
+from pipeline.base import params
+from pipeline.base.errors import run_main
+from stages.plot import method_image_paths
+from tools import experiment
+from tools.markdown import insert_tables, to_markdown
 
-NEEDED = ("unet", "unet-gaussian", "unet-small")  # what the tables are made around
+DOCUMENTS = (Path("README.md"), Path("docs/results.md"), Path("docs/experiments.md"))
+DIGITS = {metric.label: metric.digits for metric in metrics.METRICS.values()}
+DATA_SECTIONS = ("fetch", "load", "split", "noise")  # they decide the noisy test images
 
-# What makes a network larger, or its training longer.
+# The parameters that decide the cost of a U-Net.
 SIZES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "filters": lambda params: params["model"]["filters"][0],  # at the first resolution
     "resolutions": lambda params: len(params["model"]["filters"]),
-    "convolutions": lambda params: params["model"]["convolutions"],  # at each
+    "convolutions": lambda params: params["model"]["convolutions"],  # per resolution
     "epochs": lambda params: params["train"]["epochs"],
 }
 
-# The columns of the table of scores, and how their numbers are written.
-COLUMNS = {
-    "test_psnr": ("PSNR (dB)", ".2f"),
-    "test_ssim": ("SSIM", ".3f"),
-    "test_mse": ("MSE", ".4f"),
-    "val_psnr": ("PSNR, val (dB)", ".2f"),
-    "accuracy": ("classified right", ".1%"),
-}
-
-
-class Result:
-    """What a preset's run left in `experiments/results`."""
-
-    def __init__(self, folder: Path) -> None:
-        self.name, self.folder = folder.name, folder
-        self.params: dict[str, Any] = yaml.safe_load((self.folder / "params.yaml").read_text())
-        self.noise = "{kind} {amount}".format(**self.params["noise"])
-        self.methods = pd.read_csv(self.folder / "methods.csv", index_col="method")
-        classification = json.loads((self.folder / "classification.json").read_text())
-        self.accuracy: dict[str, float] = classification["accuracy"]
-        self.robustness: dict[str, pd.DataFrame] = {
-            path.stem: pd.read_csv(path, index_col="amount")
-            for path in (self.folder / "robustness").glob("*.csv")
-        }
-
-    def same_images(self, other: "Result") -> bool:
-        """Whether both denoised the same noisy test images."""
-        sections = ("fetch", "load", "split", "noise")
-        return all(self.params[section] == other.params[section] for section in sections)
-
-    def images(self) -> dict[str, npt.NDArray[np.float32]]:
-        """The first test images, clean and of each method, shape (n, side*side), in [0, 1]."""
-        names = ["clean", *self.methods.index]
-        with Image.open(self.folder / "images.png") as file:
-            rows = 1 - np.asarray(file, np.float32) / 255
-        side = len(rows) // len(names)
-        tiles = rows.reshape(len(names), side, -1, side).transpose(0, 2, 1, 3)
-        return dict(zip(names, tiles.reshape(len(names), -1, side * side), strict=True))
+Presets = dict[str, dict[str, Any]]  # the parameters of each preset
+Scores = dict[str, pd.DataFrame]  # of each preset, one row per method
 
 
 def main() -> None:
-    found = [Result(path) for path in sorted(RESULTS.iterdir())]
-    sizes = {each.name: each for each in found if each.name.startswith("size-")}
-    results = {each.name: each for each in found if each.name not in sizes}
-    for needed in NEEDED:
-        if needed not in results:
-            raise StageError(f"first of all: make experiment NAME={needed}")
-    sizes |= {name: results[name] for name in ("unet-small", "unet")}
-    print("\n\n".join(tables(results, sizes)))
-    draw(results)
-    title = "PSNR (dB) of the test images: unet-small, but for one number"
-    pictures.save(pictures.curves(size_curves(sizes), title), PRESETS / "size.png")
+    scores: Scores = {
+        str(name): table.set_index("method")
+        for name, table in pd.read_csv(experiment.SCORES).groupby("preset")
+    }
+    robustness = pd.read_csv(experiment.ROBUSTNESS)
+    presets = {name: read_params(name) for name in experiment.preset_names()}
+    sizes = size_table(scores, presets)
+    tables = {
+        "presets": preset_table(scores, presets),
+        "comparison": comparison(scores, ("default", "small")),
+        "uniform": method_table(scores, presets, "unet"),
+        "gaussian": method_table(scores, presets, "unet-gaussian"),
+        "guide": guide_table(scores),
+        "amounts": to_markdown(amount_table(robustness, presets)),
+        "kinds": to_markdown(kind_table(robustness, presets)),
+        "sizes": to_markdown(sizes, {"PSNR, test": 2, "PSNR, val": 2}),
+        "speed": speed_table(),
+    }
+    for document in DOCUMENTS:
+        insert_tables(document, tables)
+    draw_images(scores, presets)
+    title = "PSNR (dB) of the test images: unet-small with one number changed"
+    pictures.save(pictures.curves(size_curves(sizes), title), experiment.PRESETS / "size.png")
 
 
-def tables(results: dict[str, Result], sizes: dict[str, Result]) -> list[str]:
-    """In Markdown: the scores for the guide's noises, PSNR by strength, kind of noise, and size."""
-    everyone = list(results.values())
-    scored = [scores(results[name], everyone) for name in ("unet", "unet-gaussian")]
-    uniform = [each for each in everyone if each.params["noise"]["kind"] == "uniform"]
-    headers, formats = zip(*COLUMNS.values(), strict=True)
+def read_params(preset: str) -> dict[str, Any]:
+    """The parameters of a preset: params.yaml with its overrides."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, params.FILE)
+        path.write_text(Path(params.FILE).read_text())
+        apply_overrides(path, experiment.overrides(preset))
+        return params.load_yaml(str(path))
+
+
+def noise_of(preset: dict[str, Any]) -> str:
+    """The noise that a preset is trained on, such as "uniform 0.9"."""
+    return "{kind} {amount}".format(**preset["noise"])
+
+
+def same_images(presets: Presets, preset: str) -> list[str]:
+    """The presets with the same noisy test images, without those of the table of sizes."""
+    data = [presets[preset][section] for section in DATA_SECTIONS]
     return [
-        *(markdown(table, formats, ["method", *headers]) for table in scored),
-        markdown(by_amount(uniform)),
-        markdown(by_kind(everyone)),
-        markdown(by_size(sizes), ("d",) * len(SIZES) + (".2f", ".2f")),
+        name
+        for name, values in presets.items()
+        if [values[section] for section in DATA_SECTIONS] == data and not name.startswith("size-")
     ]
 
 
-def markdown(
-    table: pd.DataFrame, formats: tuple[str, ...] | None = None, headers: list[str] | None = None
-) -> str:
-    """A table with numbers in these formats, two decimals where there are none."""
-    return (
-        table.astype(object)
-        .where(table.notna(), None)
-        .to_markdown(
-            floatfmt=("", *(formats or (".2f",) * table.shape[1])),
-            headers=headers or [str(table.index.name), *map(str, table.columns)],
-            missingval="",
-        )
-    )
+def preset_table(scores: Scores, presets: Presets) -> str:
+    """One row per preset: its description and the processor that its scores were made on."""
+    rows = {}
+    for name in presets:
+        text = (experiment.PRESETS / f"{name}.yaml").read_text()
+        processor = scores[name].loc["model", "processor"]
+        rows[f"`{name}`"] = {"": text.splitlines()[0].removeprefix("# "), "processor": processor}
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("preset")
+    return to_markdown(table, {})
 
 
-def scores(of: Result, results: list[Result]) -> pd.DataFrame:
-    """One row a method, the worst first: baselines and presets, on the test images of one."""
-    table = of.methods.drop("model").assign(accuracy=np.nan)
-    table.loc["nothing", "accuracy"] = of.accuracy["noisy"]
-    table.loc[table["val_psnr"].idxmax(), "accuracy"] = of.accuracy["best_baseline"]
-    for each in results:
-        if each.same_images(of):
-            model = each.methods.loc["model"].to_dict()
-            table.loc[f"**{each.name}**"] = model | {"accuracy": each.accuracy["denoised"]}
-    table = table.sort_values("test_psnr")
-    table.loc["clean", "accuracy"] = of.accuracy["clean"]
-    return table[list(COLUMNS)]
+def columns(split: str) -> dict[str, str]:
+    """The columns of the scores on a split, and their labels in a table."""
+    return {f"{split}_{name}": metric.label for name, metric in metrics.METRICS.items()}
 
 
-def by_amount(results: list[Result]) -> pd.DataFrame:
-    """PSNR over the strength of uniform noise: one row a preset, one column an amount."""
-    rows = {"nothing": results[0].robustness["uniform"]["psnr_noisy"]} | {
-        named(each): each.robustness["uniform"]["psnr_denoised"] for each in results
+def comparison(scores: Scores, names: tuple[str, ...]) -> str:
+    """One row per preset: what it changes, and the scores of the validation images."""
+    rows: dict[str, dict[str, Any]] = {
+        name: {"overrides": " ".join(f"`{line}`" for line in experiment.overrides(name))}
+        | {label: scores[name].loc["model", column] for column, label in columns("val").items()}
+        for name in names
     }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("uniform")
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("experiment")
+    return to_markdown(table, DIGITS)
 
 
-def by_kind(results: list[Result]) -> pd.DataFrame:
-    """PSNR by kind of noise: one row a preset, one column each noise that one was trained on."""
-    noises = [each.params["noise"] for each in results]
-    columns = {
-        each.noise: (noise["kind"], noise["amount"])
-        for each, noise in zip(results, noises, strict=True)
-        if not isinstance(noise["amount"], list)
-    }
-
-    def row(result: Result, column: str) -> dict[str, float]:
-        return {
-            name: result.robustness[kind].loc[amount, column]
-            for name, (kind, amount) in columns.items()
-        }
-
-    rows = {"nothing": row(results[0], "psnr_noisy")}
-    rows |= {named(each): row(each, "psnr_denoised") for each in results}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("trained on")
+def methods_and_presets(scores: Scores, presets: Presets, preset: str) -> pd.DataFrame:
+    """One row per baseline and per preset with the same test images, sorted by PSNR."""
+    table = scores[preset].drop("model")
+    for name in same_images(presets, preset):
+        table.loc[f"**{name}**"] = scores[name].loc["model"]
+    return table.sort_values("test_psnr")  # the row "clean", without scores, comes last
 
 
-def by_size(results: dict[str, Result]) -> pd.DataFrame:
-    """One row a preset, the worst first: its size, and its PSNR on the test and validation set."""
+def method_table(scores: Scores, presets: Presets, preset: str) -> str:
+    table = methods_and_presets(scores, presets, preset)
+    table = table.assign(accuracy=100 * table["accuracy"])
+    names = columns("test") | {"accuracy": "accuracy (%)"}
+    table = table[list(names)].rename(columns=names)
+    return to_markdown(table, DIGITS | {"accuracy (%)": 1})
+
+
+def guide_table(scores: Scores) -> str:
+    """The literal run of the guide beside the default run."""
     rows = {
-        f"**{name}**": {size: of(each.params) for size, of in SIZES.items()}
+        "noisy input": scores["guide"].loc["noisy input"],
+        "**guide**": scores["guide"].loc["model"],
+        "ridge regression, fitted to the same images": scores["guide"].loc["ridge"],
+        "**default**": scores["default"].loc["model"],
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
+    names = ["val_psnr", "val_ssim", "test_psnr", "test_ssim", "val_loss", "epochs"]
+    digits = [2, 3, 2, 3, 4, 0]
+    return to_markdown(table[names], dict(zip(names, digits, strict=True)))
+
+
+def amount_table(robustness: pd.DataFrame, presets: Presets) -> pd.DataFrame:
+    """PSNR by the amount of uniform noise, of the presets trained on uniform noise."""
+    uniform = {
+        name: values for name, values in presets.items() if values["noise"]["kind"] == "uniform"
+    }
+    amounts = robustness.loc[robustness["kind"] == "uniform", "amount"].unique()
+    noises = {str(amount): ("uniform", amount) for amount in amounts}
+    return robustness_table(robustness, uniform, noises).rename_axis("uniform noise")
+
+
+def kind_table(robustness: pd.DataFrame, presets: Presets) -> pd.DataFrame:
+    """PSNR by kind of noise, each with the amount that a preset was trained on."""
+    noises = {
+        noise_of(values): (values["noise"]["kind"], values["noise"]["amount"])
+        for values in presets.values()
+        if not isinstance(values["noise"]["amount"], list)
+    }
+    return robustness_table(robustness, presets, noises).rename_axis("trained on")
+
+
+def robustness_table(
+    robustness: pd.DataFrame, presets: Presets, noises: dict[str, tuple[str, float]]
+) -> pd.DataFrame:
+    """PSNR of each preset (rows) on noises (columns) of a kind and an amount."""
+    table = robustness.set_index(["preset", "kind", "amount"])
+    rows = {
+        "noisy input": [table.loc[("default", *noise), "psnr_noisy"] for noise in noises.values()]
+    }
+    for name, values in presets.items():
+        if not name.startswith("size-"):
+            psnr = [table.loc[(name, *noise), "psnr_denoised"] for noise in noises.values()]
+            rows[f"**{name}**, {noise_of(values)}"] = psnr
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(noises))
+
+
+def size_table(scores: Scores, presets: Presets) -> pd.DataFrame:
+    """The sizes of each U-Net and its PSNR, sorted by PSNR."""
+    names = [name for name in presets if name.startswith("size-") or name in ("unet-small", "unet")]
+    rows = {
+        f"**{name}**": {size: read(presets[name]) for size, read in SIZES.items()}
         | {
-            f"PSNR, {split}": each.methods.loc["model", f"{split}_psnr"]
+            f"PSNR, {split}": scores[name].loc["model", f"{split}_psnr"]
             for split in ("test", "val")
         }
-        for name, each in results.items()
+        for name in names
     }
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("preset")
     return table.astype(dict.fromkeys(SIZES, int)).sort_values("PSNR, test")
 
 
-def size_curves(results: dict[str, Result]) -> dict[str, pd.DataFrame]:
-    """For each number of SIZES a curve: the presets that differ from `unet-small` in it alone."""
-    table = by_size(results)
-    curves = {}
+def size_curves(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """For each of SIZES, the PSNR of the presets that differ from `unet-small` only in it."""
+    charts = {}
     for size in SIZES:
         others = table[[other for other in SIZES if other != size]]
-        alike = table[(others == others.loc["**unet-small**"]).all(axis=1)]
-        curves[size] = alike.set_index(size)[["PSNR, test"]].sort_index().rename_axis(None)
-    return curves
+        rows = table[(others == others.loc["**unet-small**"]).all(axis=1)]
+        charts[size] = rows.set_index(size)[["PSNR, test"]].sort_index()
+    return charts
 
 
-def named(result: Result) -> str:
-    """A preset's row."""
-    return f"**{result.name}**, {result.noise}"
-
-
-def draw(results: dict[str, Result]) -> None:
-    """The first test images through each method of the first table, and the PSNR of the last."""
-    of = results["unet"]
-    alike = {each.name: each for each in results.values() if each.same_images(of)}
-    order = [name.strip("*") for name in scores(of, list(alike.values())).index[:-1]]
-    images = {
-        name: alike[name].images()["model"] if name in alike else of.images()[name]
-        for name in ["clean", *order]
+def speed_table() -> str:
+    """The duration of the first run, and the medians of benchmarks against the guide's code."""
+    rows = {
+        f"{row.work} ({row.unit})": {
+            "the guide's code": measure.median(row.guide),
+            "here": measure.median(row.here),
+            "measured on": row.processor,
+        }
+        for name in ("training_step", "whole", "repro")
+        for row in measure.load(results(name))
     }
+    return to_markdown(pd.DataFrame.from_dict(rows, orient="index").rename_axis("benchmark"), {})
+
+
+def draw_images(scores: Scores, presets: Presets) -> None:
+    """Draws the first test images through each method of the table of uniform noise."""
+    order = [name.strip("*") for name in methods_and_presets(scores, presets, "unet").index[:-1]]
+    images = {"clean": sheet("unet", scores)["original"]}
+    for name in order:
+        preset, method = (name, "model") if name in presets else ("unet", name)
+        images[name] = sheet(preset, scores)[method]
     psnr = metrics.score(images["clean"], images[order[-1]])["psnr"]
     title = f"The first test images through each method, and the PSNR of {order[-1]}"
-    pictures.save(pictures.rows(images, psnr, title), PRESETS / "images.png")
+    pictures.save(pictures.rows(images, psnr, title), experiment.PRESETS / "images.png")
+
+
+def sheet(preset: str, scores: Scores) -> dict[str, npt.NDArray[np.float32]]:
+    """The stored test images of each method, shape (n, side*side), in [0, 1]."""
+    names = list(method_image_paths(scores[preset].index.drop("clean")))
+    with Image.open(experiment.IMAGES / f"{preset}.png") as file:
+        rows = 1 - np.asarray(file, np.float32) / 255
+    side = len(rows) // len(names)
+    tiles = rows.reshape(len(names), side, -1, side).transpose(0, 2, 1, 3)
+    return dict(zip(names, tiles.reshape(len(names), -1, side * side), strict=True))
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    sys.exit(run_main(main))

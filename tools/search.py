@@ -1,11 +1,13 @@
-"""`make search`: looks for good parameters with Optuna; each finished trial is a DVC experiment.
+"""`make search`: searches for good parameters with Optuna; each trial is a DVC experiment.
 
-`search.yaml` says what is varied. Any number of these may search together: on one machine, or, with
-a database that all of them reach, on many. The trial of one that is cut off is taken up again by
-the next that begins a trial.
+search.yaml defines the search space. Several processes can share a search: on one machine, or on
+many with a database that all of them can reach. If a process is interrupted, another one repeats
+its trial.
 """
 
+import contextlib
 import json
+import os
 import signal
 import sys
 import time
@@ -15,40 +17,39 @@ from typing import Annotated, Any
 
 import optuna
 import psutil
-import yaml
 from optuna.trial import BaseTrial, Trial, TrialState
 from pydantic import Field, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from stages import params
-from stages.errors import StageError, run
-from stages.tensorboard import flat
+from pipeline.base import params
+from pipeline.base.errors import InputError, run_main
+from pipeline.base.process import OWNER
+from pipeline.train_io.tensorboard_log import flatten
 from tools.command import output
-from tools.experiment import arguments, commit_of, forget, resolve
-from tools.tied_dvc import end_stage, stage_of
+from tools.experiment import arguments, commit_of, expand, remove_experiment
 
 FILE = "search.yaml"
-CURVE = "metrics/training/plots/metrics/val_loss.tsv"
+LOSSES = "metrics/training/plots/metrics/val_loss.tsv"
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
-# Seconds between a trial's signs of life; and without one, until it counts as cut off.
-HEARTBEAT, GRACE = 5, 20
-WARMUP = 4  # epochs in which no trial is hopeless
-TRIES = 5  # to open the storage, a second apart
+HEARTBEAT = 5  # seconds between two heartbeats of a running trial
+GRACE_PERIOD = 20  # seconds without a heartbeat after which a trial counts as interrupted
+WARMUP = 4  # epochs before a trial can be pruned
+ATTEMPTS = 5  # to open the storage, one second apart
 
 
 class Range(params.Section):
-    """All numbers from `low` to `high`: whole ones, if both are; on a logarithmic scale or not."""
+    """The numbers from `low` to `high`: integers if both are, else floats."""
 
     low: int | float
     high: int | float
-    log: bool = False
+    log: bool = False  # sample on a logarithmic scale
 
 
 Choices = Annotated[list[Any], Field(min_length=1)]
 
 
 class Search(params.Section):
-    """What search.yaml holds."""
+    """The content of search.yaml."""
 
     study: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]*$")]
     base: list[str]
@@ -57,116 +58,116 @@ class Search(params.Section):
 
 def main() -> None:
     if not sys.argv[1].isdecimal():
-        raise StageError(f"make search TRIALS={sys.argv[1]}: TRIALS is a whole number")
-    wanted = int(sys.argv[1])
+        raise InputError(f"make search TRIALS={sys.argv[1]}: TRIALS must be an integer")
+    trials = int(sys.argv[1])
     storage = sys.argv[2] if len(sys.argv) > 2 else "sqlite:///search.db"
     search = read()
-    # Ctrl-C cuts a trial off as anything else does. Optuna would take it for one that failed.
+    # Ctrl-C ends the process like a kill. Otherwise, Optuna would record a failed trial.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     study = open_study(search, storage)
     if not study.get_trials(deepcopy=False) and commit_of(f"{search.study}-[0-9]*"):
-        raise StageError(
-            f"{FILE}: there are experiments {search.study}-… of another search: `dvc exp remove` "
-            "them, or give this study another name"
+        raise InputError(
+            f"{FILE}: another search has created experiments named {search.study}-…: remove them "
+            "with `dvc exp remove`, or give this study another name"
         )
-    while (count := len(study.get_trials(deepcopy=False, states=FINISHED))) < wanted:
+    while (count := len(study.get_trials(deepcopy=False, states=FINISHED))) < trials:
         study.optimize(lambda trial: objective(trial, search), n_trials=1)
     if not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-        raise StageError("no experiment ended well, see above")
+        raise InputError("no experiment succeeded, see above")
     best = study.best_trial
     name = best.user_attrs["experiment"]
-    print(f"\nthe best of {count}: {name}, PSNR {best.value:.2f} dB")
+    print(f"\nbest of {count} trials: {name}, PSNR {best.value:.2f} dB")
     print("\n".join(f"  {parameter}={value}" for parameter, value in best.params.items()))
-    print(f"to have it here: dvc exp apply {name}")
+    print(f"to apply it: dvc exp apply {name}")
 
 
 def read() -> Search:
-    """search.yaml. Raises StageError with what is wrong in it."""
+    """Reads search.yaml. Raises InputError if it is invalid."""
     try:
-        search = Search.model_validate(yaml.load(Path(FILE).read_text(), params.Loader))
-    except yaml.YAMLError as error:
-        raise StageError(f"{FILE} is not YAML: {error}") from error
+        search = Search.model_validate(params.load_yaml(FILE))
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
-        raise StageError(f"{FILE}: {'; '.join(lines)}") from error
-    file = params.load()
-    known = flat({section: file.get(section, {}) for section in ("model", "train")})
+        lines = [f"{'.'.join(map(str, line['loc']))}: {line['msg']}" for line in error.errors()]
+        raise InputError(f"{FILE}: {'; '.join(lines)}") from error
+    file = params.load_yaml(params.FILE)
+    known = flatten({section: file.get(section, {}) for section in ("model", "train")})
     known.pop("train.loss", None)
     for name in search.space:
         if name not in known:
-            raise StageError(
-                f"{FILE}: '{name}' cannot be searched{params.nearest(name, known)}: scores compare "
-                "where only the sections model and train differ, and not in the loss"
+            raise InputError(
+                f"{FILE}: '{name}' cannot be searched{params.suggest(name, known)}: scores are "
+                "comparable only for parameters of the sections model and train, except train.loss"
             )
     return search
 
 
 def open_study(search: Search, url: str) -> optuna.Study:
-    """The study of this name, as others left it, or a new one. Raises StageError."""
+    """Opens or creates a study. Raises InputError if it exists with another search space."""
     storage = open_storage(url)
     study = optuna.create_study(
         study_name=search.study,
         storage=storage,
-        sampler=optuna.samplers.TPESampler(constant_liar=True),  # for many at a time
-        # Below the median of the others; the first epochs say little.
+        sampler=optuna.samplers.TPESampler(constant_liar=True),  # for concurrent trials
         pruner=optuna.pruners.MedianPruner(n_warmup_steps=WARMUP),
         direction="maximize",
         load_if_exists=True,
     )
-    asked = search.model_dump(exclude={"study"})
-    if study.user_attrs.get("asked", asked) != asked:
-        raise StageError(
-            f"{FILE}: the study '{search.study}' was begun with another base or space; "
-            "give this one another name"
+    definition = search.model_dump(exclude={"study"})
+    if study.user_attrs.get("definition", definition) != definition:
+        raise InputError(
+            f"{FILE}: the study '{search.study}' was started with another base or space; "
+            "give this study another name"
         )
-    study.set_user_attr("asked", asked)
+    study.set_user_attr("definition", definition)
     return study
 
 
 def open_storage(url: str) -> optuna.storages.RDBStorage:
-    """The database, new or not. Raises StageError if there is none to be had."""
+    """Opens or creates the database. Raises InputError if it fails."""
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-    tries = TRIES
+    attempts = ATTEMPTS
     while True:
         try:
             return optuna.storages.RDBStorage(
                 url,
                 heartbeat_interval=HEARTBEAT,
-                grace_period=GRACE,
+                grace_period=GRACE_PERIOD,
                 heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(),
             )
         except (SQLAlchemyError, ImportError) as error:
-            # Of two that begin in the same moment, one finds the other's tables half made.
-            tries -= 1
-            if not tries:
-                raise StageError(f"STORAGE: {error}") from error
+            # A process that starts at the same time may be creating the tables.
+            attempts -= 1
+            if not attempts:
+                raise InputError(f"STORAGE: {error}") from error
             time.sleep(1)
 
 
 def objective(trial: Trial, search: Search) -> float:
-    """The PSNR (dB) of the denoised validation images. Raises TrialPruned if it is hopeless.
+    """Runs a trial; returns the PSNR (dB) of the denoised validation images.
 
-    The experiment of a hopeless trial has to fail: DVC would take what it has for its result.
+    Raises TrialPruned if the trial is worse than the median of the others, or fails. A pruned
+    experiment must fail, because DVC would record what it has so far as its result.
     """
-    # One that was cut off is run again under its name.
+    # A trial that repeats an interrupted one keeps its name.
     name = trial.user_attrs.get("experiment", f"{search.study}-{trial.number}")
     trial.set_user_attr("experiment", name)
     changes = [f"{key}={suggest(trial, key, values)}" for key, values in search.space.items()]
-    forget(name)
-    command = ["-m", "tools.tied_dvc", *arguments(name, resolve(search.base) + changes)]
-    dvc = psutil.Popen([sys.executable, *command])
+    remove_experiment(name)
+    command = ["dvc", *arguments(name, expand(search.base) + changes)]
+    # The stages of the experiment end if this process is killed.
+    dvc = psutil.Popen(command, env=os.environ | {OWNER: str(os.getpid())})
     reported = 0
     while dvc.poll() is None:
         time.sleep(1)
-        stage = stage_of(dvc, "train")
+        stage = train_stage(dvc)
         losses = val_losses(stage) if stage else []
         for epoch in range(reported, len(losses)):
             trial.report(-losses[epoch], epoch)
         reported = max(reported, len(losses))
         if stage and reported and trial.should_prune():
-            end_stage(dvc)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                stage.kill()
             if dvc.wait():
-                raise optuna.TrialPruned(f"{name}: hopeless after {reported} epochs")
+                raise optuna.TrialPruned(f"{name}: pruned after {reported} epochs")
     if dvc.returncode:
         raise optuna.TrialPruned(f"{name} failed, see above")
     evaluation = output("git", "show", f"{commit_of(name)}:metrics/evaluation.json")
@@ -174,12 +175,23 @@ def objective(trial: Trial, search: Search) -> float:
     return psnr
 
 
+def train_stage(dvc: psutil.Process) -> psutil.Process | None:
+    """The process of the stage `train`, if DVC is running it."""
+    try:
+        for child in dvc.children():
+            if "stages.train" in " ".join(child.cmdline()):
+                return child
+    except psutil.NoSuchProcess:
+        pass
+    return None
+
+
 def suggest(trial: BaseTrial, name: str, values: Range | list[Any]) -> Any:
-    """A value for this parameter, as `-S` takes it."""
+    """Suggests a value of a parameter, in the form that `-S` expects."""
     if isinstance(values, list):
         choices = [
-            each if isinstance(each, str) else json.dumps(each, separators=(",", ":"))
-            for each in values
+            value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+            for value in values
         ]
         return trial.suggest_categorical(name, choices)
     if isinstance(values.low, int) and isinstance(values.high, int):
@@ -188,9 +200,9 @@ def suggest(trial: BaseTrial, name: str, values: Range | list[Any]) -> Any:
 
 
 def val_losses(stage: psutil.Process) -> list[float]:
-    """Those of each epoch until now, in the folder in which DVC runs the stage."""
+    """The validation losses of the finished epochs, from the folder in which the stage runs."""
     try:
-        text = Path(stage.cwd(), CURVE).read_text()
+        text = Path(stage.cwd(), LOSSES).read_text()
     except (psutil.NoSuchProcess, FileNotFoundError):
         return []
     _header, *lines, _unfinished = text.split("\n") if "\n" in text else ("", "")
@@ -198,4 +210,4 @@ def val_losses(stage: psutil.Process) -> list[float]:
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    sys.exit(run_main(main))

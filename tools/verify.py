@@ -1,7 +1,8 @@
-"""`make verify`: recomputes the committed result in a fresh clone, and compares.
+"""`make verify`: recomputes the committed result in a fresh clone and compares the two.
 
-With QUICK=1 a small result on scikit-learn's digits, with the libraries of .venv; without, the
-whole default run, with libraries of its own. `make reference` makes the small result anew.
+With QUICK=1 it recomputes a small result on scikit-learn's digits with the libraries in .venv,
+otherwise the default result with newly installed libraries. `--update` recomputes the committed
+small result.
 """
 
 import json
@@ -17,7 +18,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 import yaml
 
-from stages.errors import StageError, run
+from pipeline.base.errors import InputError, run_main
+from tools.command import clone_head
 from tools.params_file import set_params
 
 Params = dict[str, dict[str, Any]]
@@ -25,11 +27,11 @@ Params = dict[str, dict[str, Any]]
 QUICK = Path("benchmarks/digits")
 QUICK_PARAMS: Params = {"fetch": {"source": "digits"}, "train": {"epochs": 3}}
 EVALUATION = "metrics/evaluation.json"
-LIMITS = {"psnr": 0.3, "ssim": 0.02}  # what another processor or a GPU stays within
+LIMITS = {"psnr": 0.3, "ssim": 0.02}  # the allowed drift on another processor or a GPU
 
 
 class Result(NamedTuple):
-    """What a run left: `dvc.lock`, and each metric of evaluation.json by its dotted name."""
+    """The result of a run: dvc.lock, and the metrics of evaluation.json by dotted name."""
 
     lock: dict[str, Any]
     metrics: pd.Series
@@ -45,13 +47,13 @@ class Result(NamedTuple):
         return {out["path"]: out["md5"] for stage in stages for out in stage["outs"]}
 
     def params(self) -> Params:
-        """All of params.yaml, as the stage `check` saw it."""
-        found: Params = self.lock["stages"]["check"]["params"]["params.yaml"]
-        return found
+        """All parameters, as the stage `check` read them."""
+        params: Params = self.lock["stages"]["check"]["params"]["params.yaml"]
+        return params
 
 
 def read_metrics(evaluation: str) -> pd.Series:
-    """Each metric of an evaluation.json by its dotted name."""
+    """The metrics of the text of an evaluation.json by dotted name."""
     return pd.json_normalize(json.loads(evaluation)).iloc[0].astype(float)
 
 
@@ -59,7 +61,7 @@ def main() -> None:
     quick, update = (flag in sys.argv for flag in ("--quick", "--update"))
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder)
-        subprocess.run(["git", "clone", "--quiet", ".", clone], check=True)
+        clone_head(clone)
         if update:
             recompute(clone, QUICK_PARAMS)
             for name in ("dvc.lock", EVALUATION):
@@ -70,40 +72,40 @@ def main() -> None:
         if not quick:
             subprocess.run(["make", "setup"], cwd=clone, check=True)
         recompute(clone, committed.params())
-        words, beyond = compare(committed, Result.read(clone))
-        print(f"\n{words}")
-        if beyond:
-            raise StageError("; ".join(beyond))
+        text, failures = compare(committed, Result.read(clone))
+        print(f"\n{text}")
+        if failures:
+            raise InputError("; ".join(failures))
 
 
 def recompute(clone: Path, params: Params) -> None:
-    """Runs the pipeline in a clone, from nothing, with these parameters."""
+    """Runs the pipeline in a clone with these parameters and an empty cache."""
     set_params(clone, **params)
     path = f"{clone}/.venv/bin:{os.environ['PATH']}"
     if subprocess.run(["dvc", "repro"], cwd=clone, env=os.environ | {"PATH": path}).returncode:
-        raise StageError("`dvc repro` failed in a fresh clone, see above")
+        raise InputError("`dvc repro` failed in a fresh clone, see above")
 
 
-def compare(committed: Result, here: Result) -> tuple[str, list[str]]:
-    """What differs, in words, and which scores differ by more than their limit."""
-    old, new = committed.hashes(), here.hashes()
-    differing = [path for path in sorted(old | new) if old.get(path) != new.get(path)]
-    if not differing:
+def compare(committed: Result, recomputed: Result) -> tuple[str, list[str]]:
+    """A report of the differences, and the metrics whose drift exceeds its limit."""
+    old, new = committed.hashes(), recomputed.hashes()
+    different = [path for path in sorted(old | new) if old.get(path) != new.get(path)]
+    if not different:
         return f"identical: all {len(new)} outputs have the committed hashes", []
-    table = pd.DataFrame({"committed": committed.metrics, "here": here.metrics})
+    table = pd.DataFrame({"committed": committed.metrics, "recomputed": recomputed.metrics})
     both_null = table.isna().all(axis=1)  # SSIM of images that are too small for it
-    table["drift"] = (table["here"] - table["committed"]).mask(both_null, 0)
-    lines = [f"{len(differing)} of {len(old | new)} outputs differ:"]
-    lines += [f"  {path}" for path in differing]
+    table["drift"] = (table["recomputed"] - table["committed"]).mask(both_null, 0)
+    lines = [f"{len(different)} of {len(old | new)} outputs differ:"]
+    lines += [f"  {path}" for path in different]
     lines += ["", table.to_string(float_format="{:.4f}".format), ""]
-    beyond = []
+    failures = []
     for metric, limit in LIMITS.items():
         drift = table["drift"].filter(regex=rf"\.{metric}$").abs().fillna(math.inf).max()
-        lines.append(f"{metric.upper()} drifts by {drift:.4f} at most, and may by {limit}")
+        lines.append(f"largest drift of {metric.upper()}: {drift:.4f} (limit: {limit})")
         if drift > limit:
-            beyond.append(f"{metric.upper()} drifts by {drift:.4f}, more than {limit}")
-    return "\n".join(lines), beyond
+            failures.append(f"{metric.upper()} drifts by {drift:.4f}, more than {limit}")
+    return "\n".join(lines), failures
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    sys.exit(run_main(main))

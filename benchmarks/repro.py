@@ -1,0 +1,9 @@
+"""The first `dvc repro` of a new user: the default parameters in a fresh clone."""
+
+from benchmarks.measure import Row, clone, run
+
+
+def rows() -> list[Row]:
+    with clone() as folder:
+        minutes = run("dvc", "repro", folder=folder).seconds / 60
+    return [Row("first `dvc repro`, without installing packages", "min", [minutes])]

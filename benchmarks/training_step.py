@@ -1,0 +1,58 @@
+"""One training step: the guide's code, this project, JAX, PyTorch, and matrix products alone."""
+
+import contextlib
+import importlib.util
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from benchmarks.measure import Row, alternately, clone, environment, ratio, with_interpreter
+
+
+@contextlib.contextmanager
+def trainer(kind: str, folder: Path, prefix: Sequence[str] = ()) -> Iterator[Callable[[], float]]:
+    """Starts `benchmarks.trainers KIND`; each call of the result is a turn.
+
+    A turn returns the milliseconds per step. `prefix` is put before the command.
+    """
+    process = subprocess.Popen(
+        with_interpreter(*prefix, "python", "-m", "benchmarks.trainers", kind),
+        cwd=folder,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    requests, answers = process.stdin, process.stdout
+
+    def turn() -> float:
+        requests.write("go\n")
+        requests.flush()
+        return float(answers.readline())
+
+    try:
+        if answers.readline() != "ready\n":
+            raise RuntimeError(f"the trainer {kind} did not start: {process.wait()}")
+        yield turn
+    finally:
+        process.kill()
+        process.wait()
+
+
+def rows() -> list[Row]:
+    peers = {"JAX `lax.scan`": "jax", "PyTorch": "torch"}
+    kinds = {"guide": "guide", "here": "here", "matrices": "matrices"} | {
+        name: kind for name, kind in peers.items() if importlib.util.find_spec(kind)
+    }
+    with clone("add_noise") as folder, contextlib.ExitStack() as stack:
+        times = alternately(
+            {name: stack.enter_context(trainer(kind, folder)) for name, kind in kinds.items()}
+        )
+    note = f"{ratio(times['guide'], times['here']):.2f} times the guide's throughput, "
+    note += f"{ratio(times['matrices'], times['here']):.0%} of the speed of matrix products (limit)"
+    work = "training step, batch 128, float32, Adam"
+    others = {name: times[name] for name in peers if name in times}
+    return [Row(work, "ms", times["here"], times["guide"], others, times["matrices"], note)]

@@ -1,0 +1,12 @@
+"""What every stage stands on: its process, files, parameters and errors.
+
+A stage depends on this package as a whole, so the package imports all of its modules.
+"""
+
+import os
+
+PARENT = os.getppid()  # read before the slow imports: the process that started this one
+
+from pipeline.base import errors, files, params, process  # noqa: E402
+
+__all__ = ["PARENT", "errors", "files", "params", "process"]

@@ -1,0 +1,29 @@
+"""Error reporting: one line on standard error and exit status 1."""
+
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+
+class InputError(Exception):
+    """An error that the user can fix. Its message says in one line what, where and how."""
+
+
+def run_main(main: Callable[[], None]) -> int:
+    """Runs the `main` function of a program and returns the exit status.
+
+    An `InputError` or `OSError` is reported as one line. Any other exception is a bug and keeps
+    its traceback.
+    """
+    try:
+        main()
+    except (InputError, OSError) as error:
+        print(f"{Path(sys.argv[0]).stem}: {' '.join(str(error).split())}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    except Exception:
+        traceback.print_exc()
+    else:
+        return 0
+    return 1

@@ -1,0 +1,83 @@
+"""Starts Keras with the backend and device of params.yaml."""
+
+import gc
+import importlib.util
+import os
+import sys
+
+from pipeline.base import params
+from pipeline.base.errors import InputError
+from pipeline.keras_runtime.backend_params import Backend
+
+# Packages that Keras and TensorFlow import if they are installed, but no stage uses with them.
+UNUSED = ("PIL", "jax", "matplotlib", "pandas", "sklearn")
+
+
+def start(threads: int | None = None) -> str:
+    """Imports Keras, configured by the section `train` of params.yaml; returns the device's name.
+
+    `threads` is the number of threads of TensorFlow within an operation, by default the number of
+    cores, but at least 2. Raises InputError if the backend or the device is not available.
+    """
+    section = params.read("train", Backend)
+    if importlib.util.find_spec(section.backend) is None:
+        raise InputError(
+            f"train.backend is '{section.backend}', which is not installed: "
+            f"install it with pip, or set train.backend to 'tensorflow'"
+        )
+    os.environ["KERAS_BACKEND"] = section.backend
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Allocate the memory of the GPU as needed instead of all at once.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    if section.device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    import_keras(section.backend)
+    import keras
+
+    # The user's ~/.keras/keras.json must not affect the result.
+    keras.config.set_floatx("float32")
+    keras.config.set_image_data_format("channels_last")
+    gpu = find_gpu(section.backend, threads)
+    if section.device == "gpu" and gpu is None:
+        raise InputError(
+            f"train.device is 'gpu', but {section.backend} finds none: "
+            "see docs/usage.md, or set train.device to 'auto'"
+        )
+    return gpu or "CPU"
+
+
+def import_keras(backend: str) -> None:
+    """Imports Keras without UNUSED packages and without garbage collection.
+
+    This takes half the time of a plain import (benchmarks/README.md).
+    """
+    hidden = [name for name in UNUSED if name not in (backend, *sys.modules)]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: not installed
+    gc.disable()  # it would scan the many new objects again and again
+    import keras  # noqa: F401
+
+    gc.freeze()
+    gc.enable()
+    for name in hidden:
+        del sys.modules[name]
+
+
+def find_gpu(backend: str, threads: int | None) -> str | None:
+    """The name of the GPU that the backend uses, or None."""
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        # XLA gives the same bits with any number of threads from 2 on, but others with 1.
+        tf.config.threading.set_intra_op_parallelism_threads(threads or max(2, os.cpu_count() or 2))
+        for gpu in tf.config.list_physical_devices("GPU"):
+            return f"GPU ({tf.config.experimental.get_device_details(gpu)['device_name']})"
+        return None
+    if backend == "jax":
+        import jax
+
+        device = jax.devices()[0]
+        return f"GPU ({device.device_kind})" if device.platform == "gpu" else None
+    import torch
+
+    return f"GPU ({torch.cuda.get_device_name()})" if torch.cuda.is_available() else None
