@@ -23,16 +23,16 @@ experiment: .venv/pipeline  ## run a preset, NAME=unet, and store its scores in 
 results: .venv/pipeline  ## update the tables and pictures of README.md and docs/
 	@python -m tools.results
 
-# Hides code and data, metrics of the baselines and of the noisy images, and MSE.
+# Hides code, data, MSE, and the metrics of the training, of the baselines and of the noisy images.
 HIDE = ^(Created|Executor|epochs|best_epoch|loss|settings|data/|models/|metrics/|stages/|denoiser/|pipeline/|requirements)|.*mse$$|(val|test|accuracy)\.(?!denoised)
 
 table: .venv/pipeline  ## list the experiments: scores, and parameters that differ
 	@dvc exp show --only-changed --md --drop '$(HIDE)'
 
-report: .venv/pipeline  ## write report.html: this result and that of BASE=HEAD
+report: .venv/pipeline  ## write report.html: the workspace beside a commit, BASE=HEAD
 	@python -m tools.report $(BASE)
 
-comment: .venv/pipeline  ## write comment/ for a pull request: the small result and that of BASE
+comment: .venv/pipeline  ## write comment/ for a pull request: the small result beside that of BASE
 	@python -m tools.comment $(BASE)
 
 search: .venv/search  ## search for good parameters (search.yaml); TRIALS=20, STORAGE=postgresql://…
@@ -71,7 +71,7 @@ lock: .venv/pipeline  ## pin the newest versions of all packages
 	$(LOCK) requirements-dev.in -o requirements-dev.txt
 	$(LOCK) requirements-cuda.in -o requirements-cuda.txt
 
-# Byte-compiled, because packages take twice as long to import otherwise. Like pip, uv uses the
+# The packages are byte-compiled, because they take twice as long to import otherwise. Like pip, uv uses the
 # certificates of the system, which a proxy may require.
 INSTALL = uv pip install --quiet --system-certs --compile-bytecode --python .venv/bin/python
 

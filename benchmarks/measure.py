@@ -37,8 +37,8 @@ class Row:
     processor: str = ""  # filled in by `load`
 
 
-# Starts a command. The kernel counts the memory of the process that starts another as the peak of
-# the latter, so this has to be a small process.
+# Starts a command. The kernel counts the memory of a parent process toward the peak of its child,
+# so the launcher is a small process.
 LAUNCHER = """
 import os, sys, time
 started = time.perf_counter()
@@ -123,7 +123,7 @@ def run_alternately(
 @contextlib.contextmanager
 def clone(*stages: str, **sections: dict[str, Any]) -> Iterator[Path]:
     """A clone of the last commit with changed parameters, in which the given stages have run."""
-    from tools.params_file import set_params  # DVC would count as memory of linear.py
+    from tools.params_file import set_params  # imports DVC
 
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent, "clone")

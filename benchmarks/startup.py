@@ -18,7 +18,7 @@ LIBRARIES = {  # the slowest import of each stage
     "evaluate": SSIM,
     "plot": "import matplotlib.pyplot",
 }
-DEFERRED = {  # what `main` imports
+DEFERRED = {  # imports inside `main`
     "train": f"{START}; import denoiser.models, denoiser.training, dvclive",
     "predict": START,
     "evaluate": SSIM,

@@ -1,9 +1,9 @@
-"""A trainer in a process of its own: `python -m benchmarks.trainers KIND`.
+"""A trainer in a separate process: `python -m benchmarks.trainers KIND`.
 
 It reads the noisy and the clean training images of the clone in the current folder, trains two
 epochs to warm up, and prints "ready". For each line of standard input it then trains two epochs and
-prints the milliseconds per step of 128 images in the second; the first epoch after a pause differs
-from later ones. Several trainers can thus take turns on one machine.
+prints the milliseconds per step of 128 images in the second one, because the first epoch after a
+pause differs from later ones. Several trainers can thus take turns on one machine.
 """
 
 import itertools

@@ -1,6 +1,6 @@
 """Classical denoisers, the baselines of the network, tuned on noisy and clean images.
 
-Images have shape (n, side*side), float32, in [0, 1]; so have the denoised images.
+Noisy, clean and denoised images have shape (n, side*side), float32, in [0, 1].
 """
 
 import math
@@ -18,8 +18,8 @@ Denoiser = Callable[[Images], Images]
 
 # The settings that each method is tuned over: the side of a window and a standard deviation in
 # pixels, the strength of scikit-image's filters, and a penalty relative to the mean variance of a
-# noisy pixel. The best setting for the noises of the presets lies inside each grid, except that
-# ridge with the smallest penalty is as good as without one.
+# noisy pixel. The best setting for the noises of the presets lies inside each grid, except for
+# ridge, where the smallest penalty is as good as no penalty.
 GRIDS: dict[str, tuple[float, ...]] = {
     "median": (3, 5, 7, 9),
     "gaussian": (0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0, 2.5),
@@ -33,7 +33,7 @@ class Linear:
     """Linear least-squares denoisers, fitted in one pass over blocks of images.
 
     They equal scikit-learn's Ridge, and its PCA followed by LinearRegression, which need all
-    images in memory at once. Here it takes a few matrices of pixels x pixels.
+    images in memory at once. This class needs memory for a few matrices of pixels x pixels.
     """
 
     def __init__(self, pairs: Iterable[tuple[Images, Images]], pixels: int) -> None:
@@ -78,7 +78,7 @@ def subtract_mean(noisy: Images, clean: Images) -> Denoiser:
 
 
 def apply_filter(method: str, setting: float, images: Images) -> Images:
-    """Filters each image by itself.
+    """Filters each image separately.
 
     The median filter with a square window and the Gaussian filter are SciPy's; non-local means
     ("nlm", Buades et al., 2005) and total variation ("tv", Chambolle, 2004) are scikit-image's.

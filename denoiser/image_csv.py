@@ -115,8 +115,8 @@ def line_blocks(file: BinaryIO, max_line: int) -> Iterator[bytes]:
 def parse(block: bytes, columns: int) -> UInt8:
     """The cells of whole lines, shape (n, columns). Raises ValueError for an invalid cell.
 
-    It works on all bytes at once, in a third of the time of the readers of Arrow and pandas, which
-    handle each of the hundreds of columns separately (benchmarks/README.md).
+    It works on all bytes at once, in less than half of the time of Arrow's reader, which handles
+    each of the hundreds of columns separately (benchmarks/README.md).
     """
     if b'"' in block:
         block = re.sub(rb'(^|,)"(\d*)"(?=,|\r?$)', rb"\1\2", block, flags=re.MULTILINE)

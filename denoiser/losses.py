@@ -17,7 +17,7 @@ def get(name: str) -> Any:
 def psnr(clean: Any, denoised: Any) -> Any:
     """The negative PSNR in dB, 10·log10(MSE), of each image; shape (n,)."""
     mse = ops.mean(ops.square(clean - denoised), axis=-1)
-    return 10 * ops.log10(mse + 1e-8)  # the constant keeps a perfect image from being infinite
+    return 10 * ops.log10(mse + 1e-8)  # the constant keeps the loss of a perfect image finite
 
 
 def ssim(clean: Any, denoised: Any) -> Any:

@@ -50,9 +50,9 @@ def dense(
 def conv(pixels: int, filters: Sequence[int], convolutions: int, activation: str) -> keras.Model:
     """A convolutional autoencoder; the output layer uses sigmoid.
 
-    `filters` are those at each resolution, which is half the one before it; `convolutions` is the
-    number of 3x3 convolutions per resolution. With filters 32 and 32 and one convolution it is the
-    denoising example of F. Chollet, "Building autoencoders in Keras", 2016.
+    `filters` lists the filters per resolution; each resolution is half the previous one.
+    `convolutions` is the number of 3x3 convolutions per resolution. With filters 32 and 32 and one
+    convolution it is the denoising example of F. Chollet, "Building autoencoders in Keras", 2016.
     """
     image = x = keras.Input((None, None, 1))
     for width in filters:

@@ -40,9 +40,9 @@ def add_noise(images: Images, kind: NoiseKind, amount: Amount, rng: np.random.Ge
     - masking: with probability `amount`, x is replaced by 0 (Vincent et al., "Extracting and
       composing robust features with denoising autoencoders", 2008)
 
-    The definitions are those of scikit-image's `random_noise`, except for masking and for the
-    amount of poisson, which it lacks. Given a range (low, high), each image gets a random amount
-    from it. Images have shape (n, pixels), float32, in [0, 1].
+    The kinds equal those of scikit-image's `random_noise` (masking is its mode "pepper"), except
+    for uniform, which it lacks, and poisson, which has no amount there. Given a range (low, high),
+    each image gets a random amount from it. Images have shape (n, pixels), float32, in [0, 1].
     """
     if isinstance(amount, tuple):
         strength = rng.uniform(*amount, size=(len(images), 1)).astype(np.float32)

@@ -54,7 +54,7 @@ def curves(charts: Mapping[str, pd.DataFrame], title: str) -> Figure:
         for label, curve in table.items():
             axis.plot(curve.index, curve, marker=".", label=str(label))
         axis.set_title(name)
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
         axis.grid(alpha=0.3)
         if table.shape[1] > 1:
             axis.legend()

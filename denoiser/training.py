@@ -28,8 +28,8 @@ class Batches(keras.utils.PyDataset):
 
     The order of the rows and all random draws depend only on the seed, the epoch and the number
     of the batch; without a seed, the rows keep their order. The last batch may be smaller.
-    `noisy` may be a function that adds new noise to the clean images of each batch, `augment` one
-    that transforms the arrays of a batch alike.
+    `noisy` may be a function that adds new noise to the clean images of each batch. `augment` is a
+    function that transforms all arrays of a batch in the same way, or None.
     """
 
     def __init__(
@@ -73,9 +73,9 @@ class Batches(keras.utils.PyDataset):
 def to_tf_dataset(batches: Batches) -> Any:
     """The batches in the form that `fit` reads fastest.
 
-    For TensorFlow it is a `tf.data.Dataset` without autotuning. The one that Keras creates from a
-    PyDataset has it, and some epochs then wait a second or more (benchmarks/README.md). Other
-    backends get the batches unchanged.
+    For TensorFlow it is a `tf.data.Dataset` without autotuning. The dataset that Keras creates from
+    a PyDataset uses autotuning, which delays some epochs by a second or more
+    (benchmarks/README.md). Other backends get the batches unchanged.
     """
     if keras.backend.backend() != "tensorflow":
         return batches

@@ -1,4 +1,4 @@
-"""Adds noise to the clean images of each split, each with its own random numbers."""
+"""Adds noise to the clean images of each split, with separate random numbers."""
 
 import numpy as np
 

@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def fit(section: Baselines) -> dict[str, tuple[float | None, Denoiser]]:
-    """The best setting of each method, or None if it has none, and its denoiser."""
+    """The setting and the denoiser of each method; the setting of `mean` is None."""
     with (
         files.NpyReader("data/noisy/x_train.npy") as all_noisy,
         files.NpyReader("data/split/x_train.npy") as all_clean,

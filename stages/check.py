@@ -1,5 +1,7 @@
 """Validates all of params.yaml, so that a mistake is reported before any other stage runs."""
 
+from pathlib import Path
+
 from pipeline.base import files, params
 from pipeline.base.errors import InputError
 from pipeline.base.process import run_stage
@@ -43,9 +45,9 @@ def main() -> None:
     if not mistakes and content["fetch"]["source"] == "none":
         mistakes = [
             f"{params.FILE}: load.{key} is {content['load'][key]}, but with fetch.source 'none' "
-            "that file stays empty: set it to a CSV of yours"
+            "that file stays empty: set it to the path of a CSV"
             for key in ("train_csv", "test_csv")
-            if content["load"][key].startswith("data/raw/")
+            if Path(content["load"][key]).parent == Path("data/raw")
         ]
     if mistakes:
         raise InputError("; ".join(mistakes))

@@ -19,14 +19,8 @@ def main() -> None:
     pixels, classes = images.shape[1], int(labels.max()) + 1
     keras.utils.set_random_seed(section.seed)
     model = classifier_model.build(pixels, classes)
-    training.compile_model(
-        model,
-        "adam",
-        section.learning_rate,
-        "sparse_categorical_crossentropy",
-        steps_per_execution=1,
-        xla=False,
-    )
+    loss = "sparse_categorical_crossentropy"
+    training.compile_model(model, "adam", section.learning_rate, loss, 1, xla=False)
     batches = training.Batches(images, labels, section.batch_size, section.seed)
     model.fit(batches, epochs=section.epochs, shuffle=False, verbose=2)
     trained = classifier_model.build(pixels, classes)  # without the state of the optimizer

@@ -40,7 +40,7 @@ def main() -> None:
             pictures.save(pictures.rows(images, val[rows], title), folder / f"{name}.png")
         rows = np.arange(min(count, len(test)))
         images = {label: read(path, rows) for label, path in method_image_paths(methods).items()}
-        title = "The first test images through each method, and the PSNR of the model's"
+        title = "The first test images through each method, and the PSNR of the model"
         pictures.save(pictures.rows(images, test[rows], title), folder / "methods.png")
 
 

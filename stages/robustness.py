@@ -1,4 +1,4 @@
-"""Scores the model on kinds and strengths of noise that it was not trained on."""
+"""Scores the model on several kinds and amounts of noise."""
 
 from collections.abc import Iterator
 
@@ -26,7 +26,7 @@ def main() -> None:
         with files.NpyReader("data/split/x_val.npy") as images:
             for start in range(0, min(section.images, len(images)), noise.BLOCK_SIZE):
                 clean = images.rows(start, min(start + noise.BLOCK_SIZE, section.images))
-                # The same random numbers for each amount, so that only the strength differs.
+                # The same random numbers for each amount, so that only the amount differs.
                 block = start // noise.BLOCK_SIZE
                 rng = noise.generator(section.seed, f"robustness {kind}", block)
                 yield clean, noise.add_noise(clean, kind, amount, rng)

@@ -24,7 +24,7 @@ def main() -> None:
         )
     except ValueError as error:
         raise InputError(
-            f"split.validation_fraction is {split.validation_fraction}, "
+            f"params.yaml: split.validation_fraction is {split.validation_fraction}, "
             f"which leaves no images for one part of {count} rows: {error}"
         ) from error
     with files.atomic_write("data/split") as folder:

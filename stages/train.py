@@ -65,19 +65,13 @@ def main() -> None:
     rate = training.schedule(
         train.schedule, train.learning_rate, round(train.warmup * steps), steps
     )
-    training.compile_model(
-        model,
-        train.optimizer,
-        rate,
-        train.loss,
-        train.steps_per_execution,
-        train.weight_decay,
-        xla=model_params.kind == "dense",
-    )
+    settings = train.optimizer, rate, train.loss, train.steps_per_execution, train.weight_decay
+    training.compile_model(model, *settings, xla=model_params.kind == "dense")
     model.summary()
     print(f"training on {device} with {train.backend}", flush=True)
-    decisive = train.model_copy(update={"tensorboard": False})  # it does not affect the result
-    key = checkpoint_file.key(DATA, model_params, decisive, noise_params, device)
+    # As in dvc.yaml, without the parameters that do not affect the result.
+    train_params = train.model_dump(exclude={"steps_per_execution", "tensorboard"})
+    key = checkpoint_file.key(DATA, model_params, train_params, noise_params, device)
     checkpoint = checkpoint_file.load(key)
     log = EpochLog("metrics/training", train.epochs, train.patience)
     if checkpoint is not None:
@@ -98,17 +92,10 @@ def main() -> None:
         checkpoint_file.save(key, checkpoint)
         log.add(*checkpoint["losses"][-1].tolist())
 
+    validation = training.Batches(noisy_val, clean_val, train.batch_size)
+    stopping = train.epochs, train.patience
     try:
-        training.fit(
-            model,
-            batches,
-            training.Batches(noisy_val, clean_val, train.batch_size),
-            train.epochs,
-            train.patience,
-            after_epoch,
-            checkpoint,
-            callbacks,
-        )
+        training.fit(model, batches, validation, *stopping, after_epoch, checkpoint, callbacks)
     except FloatingPointError as error:
         raise InputError(
             f"{error}: lower train.learning_rate (now {train.learning_rate})"

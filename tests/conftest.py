@@ -19,8 +19,8 @@ import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
+from pipeline.base import params
 from stages import add_noise, load, split
 from tools import params_file
 
@@ -99,7 +99,7 @@ class Clone:
         }
 
     @classmethod
-    def of_workspace(cls, folder: Path, **params: dict[str, Any]) -> "Clone":
+    def of_workspace(cls, folder: Path, **sections: dict[str, Any]) -> "Clone":
         """A fresh clone of the working tree, as if it were committed, with changed parameters."""
         clone = cls(folder)
         folder.mkdir(exist_ok=True)
@@ -109,7 +109,7 @@ class Clone:
             if (ROOT / name).exists():  # not deleted in the working tree
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, folder / name)
-        clone.set_params(**params)
+        clone.set_params(**sections)
         for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "a clone"]):
             clone.run("git", *command)
         return clone
@@ -133,10 +133,7 @@ class Clone:
 
     def read_params(self) -> dict[str, dict[str, Any]]:
         """Its parameters."""
-        params: dict[str, dict[str, Any]] = yaml.safe_load(
-            (self.folder / "params.yaml").read_text()
-        )
-        return params
+        return params.load_yaml(str(self.folder / "params.yaml"))
 
     def read_json(self, name: str) -> Any:
         """The content of a JSON file."""

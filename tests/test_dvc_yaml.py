@@ -135,51 +135,26 @@ def test_dvc_finds_the_model_as_an_artifact(digits: Clone, tmp_path: Path) -> No
     assert (clone.folder / "got.keras").read_bytes() == model.read_bytes()
 
 
-# Parameters: another value of each, in the form that `-S` expects.
+AMOUNTS = " ".join(f"amounts.{kind}=[0.55]" for kind in PARAMS["robustness"]["amounts"])
+# Another value of each parameter, in the form that `-S` expects.
+SECTIONS = {
+    "fetch": "source=digits",
+    "load": "train_csv=data/mine.csv test_csv=data/mine.csv limit=100",
+    "split": "validation_fraction=0.1 seed=1",
+    "noise": "kind=gaussian amount=[0.1,0.9] seed=1",
+    "baselines": "methods=[tv,ridge] pca_components=32",
+    "model": "kind=unet encoder=[256,64] decoder=[] filters=[8,16] convolutions=1 activation=gelu",
+    "train": "epochs=3 batch_size=64 optimizer=adamw learning_rate=1e-4 schedule=cosine warmup=0.1 "
+    "weight_decay=0.01 loss=psnr fresh_noise=true augment.flip=true augment.shift=2 patience=null "
+    "precision=mixed_bfloat16 steps_per_execution=1 tensorboard=true backend=jax device=cpu seed=1",
+    "robustness": f"images=10 {AMOUNTS} seed=1",
+    "classifier": "epochs=1 batch_size=64 learning_rate=0.01 seed=1",
+    "plot": "images=5",
+}
 CHANGES = {
-    "fetch.source": "digits",
-    "load.train_csv": "data/mine.csv",
-    "load.test_csv": "data/mine.csv",
-    "load.limit": "100",
-    "split.validation_fraction": "0.1",
-    "split.seed": "1",
-    "noise.kind": "gaussian",
-    "noise.amount": "[0.1,0.9]",
-    "noise.seed": "1",
-    "baselines.methods": "[tv,ridge]",
-    "baselines.pca_components": "32",
-    "model.kind": "unet",
-    "model.encoder": "[256,64]",
-    "model.decoder": "[]",
-    "model.filters": "[8,16]",
-    "model.convolutions": "1",
-    "model.activation": "gelu",
-    "train.epochs": "3",
-    "train.batch_size": "64",
-    "train.optimizer": "adamw",
-    "train.learning_rate": "1e-4",
-    "train.schedule": "cosine",
-    "train.warmup": "0.1",
-    "train.weight_decay": "0.01",
-    "train.loss": "psnr",
-    "train.fresh_noise": "true",
-    "train.augment.flip": "true",
-    "train.augment.shift": "2",
-    "train.patience": "null",
-    "train.precision": "mixed_bfloat16",
-    "train.steps_per_execution": "1",
-    "train.tensorboard": "true",
-    "train.backend": "jax",
-    "train.device": "cpu",
-    "train.seed": "1",
-    "robustness.images": "10",
-    **{f"robustness.amounts.{kind}": "[0.55]" for kind in PARAMS["robustness"]["amounts"]},
-    "robustness.seed": "1",
-    "classifier.epochs": "1",
-    "classifier.batch_size": "64",
-    "classifier.learning_rate": "0.01",
-    "classifier.seed": "1",
-    "plot.images": "5",
+    f"{section}.{change.split('=')[0]}": change.split("=")[1]
+    for section, changes in SECTIONS.items()
+    for change in changes.split()
 }
 
 EVALUATION = {"predict", "robustness", "classify", "evaluate", "plot"}

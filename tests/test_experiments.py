@@ -1,6 +1,5 @@
-"""experiments/: every preset runs, `make experiment` stores its scores, and the tables are right."""
+"""experiments/: every preset runs, `make experiment` stores its scores; tables of the scores."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -80,9 +79,7 @@ def test_make_experiment_stores_scores_and_images(
 ) -> None:
     clone = Clone.with_cache_of(tmp_path, digits)
     preset = tmp_path / "experiments/tiny.yaml"
-    preset.write_text(
-        "# A description.\n- plot.images=4\n- robustness.amounts.uniform=[0.5,0.9]\n"
-    )
+    preset.write_text("# A description.\n- plot.images=4\n- robustness.amounts.uniform=[0.5,0.9]\n")
     clone.run("git", "add", str(preset))
     output = ""
     for _ in range(2):  # the second run replaces the first
@@ -127,10 +124,10 @@ def test_an_unknown_preset_is_rejected(name: str) -> None:
 
 def scores_of(psnr: float) -> pd.DataFrame:
     """The scores of a preset, the same number for all metrics."""
-    rows = {"noisy input": 5.0, "tv": 14.0, "ridge": 15.0, "model": psnr, "clean": None}
+    rows = {"noisy input": 5.0, "tv": 14.0, "ridge": 15.0, "model": psnr, "clean": np.nan}
     names = ["val_psnr", "test_psnr", "val_ssim", "test_ssim", "test_mse"]
     table = pd.DataFrame({name: [value] * 5 for name, value in rows.items()}, names).T
-    return table.assign(accuracy=[0.1, None, 0.5, psnr / 100, 0.9]).rename_axis("method")
+    return table.assign(accuracy=[0.1, np.nan, 0.5, psnr / 100, 0.9]).rename_axis("method")
 
 
 def params_of(kind: str, amount: float, **sections: object) -> dict[str, object]:

@@ -35,24 +35,17 @@ EXPECTED = ([7, 0], [[0, 1, 2, 255], [9, 8, 7, 6]])
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param(PLAIN, id="plain"),
-        pytest.param(PLAIN.removesuffix("\n"), id="no last newline"),
-        pytest.param(PLAIN.replace("\n", "\r\n"), id="CRLF"),
-        pytest.param(PLAIN.replace("\n", "\r\n").removesuffix("\r\n"), id="CRLF, no last newline"),
-        pytest.param("\ufeff" + PLAIN, id="byte-order mark"),
-        pytest.param(
-            "label,pixel0,pixel1,pixel2,pixel3\n7,0,1,2,255\n0,9,8,7,6\n", id="from pixel0"
-        ),
-        pytest.param(
-            '"label","pixel1","pixel2","pixel3","pixel4"\n7,"0","1","2","255"\n0,9,8,7,6\n',
-            id="quoted",
-        ),
-        pytest.param(
-            "pixel4,pixel2,label,pixel1,pixel3\n255,1,7,0,2\n6,8,0,9,7\n", id="other column order"
-        ),
-        pytest.param(PLAIN + "\n\n", id="empty lines at the end"),
-        pytest.param(PLAIN.replace("\n", "\n\n"), id="empty lines between"),
-        pytest.param(PLAIN.replace(",1,", ",001,"), id="leading zeros"),
+        PLAIN,
+        PLAIN.removesuffix("\n"),
+        PLAIN.replace("\n", "\r\n"),
+        PLAIN.replace("\n", "\r\n").removesuffix("\r\n"),
+        "\ufeff" + PLAIN,  # a byte-order mark
+        "label,pixel0,pixel1,pixel2,pixel3\n7,0,1,2,255\n0,9,8,7,6\n",
+        '"label","pixel1","pixel2","pixel3","pixel4"\n7,"0","1","2","255"\n0,9,8,7,6\n',
+        "pixel4,pixel2,label,pixel1,pixel3\n255,1,7,0,2\n6,8,0,9,7\n",
+        PLAIN + "\n\n",
+        PLAIN.replace("\n", "\n\n"),
+        PLAIN.replace(",1,", ",001,"),
     ],
 )
 def test_reads_variants_of_the_schema(text: str) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dvc.utils.hydra import apply_overrides
 
 from pipeline.base import params
 from pipeline.base.errors import InputError
@@ -25,52 +26,41 @@ def test_params_yaml_is_valid(workspace: Path) -> None:
     assert Path("data/checked").exists()
 
 
+INVALID = """
+fetch.source=mnist  load.limit=0  load.train_csv=''  split.seed=4294967296
+split.validation_fraction=0  split.validation_fraction=1
+noise.kind=salt  noise.amount=-0.1  noise.amount='0.9'  noise.amount=nan  noise.amount=[0.9]
+noise.amount=[0.1,101]  noise.amount=[0.9,0.1]
+model.encoder=[]  model.encoder=[64,0]  model.encoder=64  model.filters=[]  model.convolutions=0
+model.activation=none
+train.epochs=0  train.epochs=1.5  train.epochs=true  train.learning_rate=0  train.schedule=linear
+train.warmup=1  train.weight_decay=-1  train.augment.flip=1  train.augment.shift=-1
+train.patience=0  train.backend=theano  train.device=tpu
+robustness.images=0  robustness.amounts.masking=[1.1]  robustness.amounts.uniform=[]
+robustness.amounts.uniform=[-1]  classifier.epochs=0  plot.images=101
+"""
+
+
+@pytest.mark.parametrize("override", INVALID.split())
+def test_rejects_invalid_values(workspace: Path, override: str) -> None:
+    apply_overrides(workspace / "params.yaml", [override])
+    section = override.split(".")[0]
+    key = override.split("=")[0].removesuffix(".masking")
+    message = check_error()
+    assert message.startswith(f"params.yaml: {key}"), message
+    assert message.count(f"{section}.") == 1  # no other parameter is rejected
+
+
 @pytest.mark.parametrize(
     ("section", "key", "value", "message"),
     [
-        ("fetch", "source", "mnist", "fetch.source is 'mnist'"),
-        ("load", "limit", 0, "load.limit is 0"),
-        ("load", "train_csv", "", "load.train_csv is ''"),
-        ("split", "validation_fraction", 1, "split.validation_fraction is 1"),
-        ("split", "validation_fraction", 0, "split.validation_fraction is 0"),
-        ("split", "seed", 2**32, "split.seed is 4294967296"),
-        ("noise", "kind", "salt", "noise.kind is 'salt'"),
-        ("noise", "amount", -0.1, "noise.amount is -0.1"),
-        ("noise", "amount", "0.9", "noise.amount is '0.9'"),
-        ("noise", "amount", float("nan"), "noise.amount is nan"),
-        ("noise", "amount", [0.9], "noise.amount is [0.9]"),
-        ("noise", "amount", [0.1, 101], "noise.amount is 101"),
-        ("noise", "amount", [0.9, 0.1], "noise.amount is [0.9, 0.1]"),
-        ("model", "encoder", [], "model.encoder is []"),
-        ("model", "encoder", [64, 0], "model.encoder.1 is 0"),
-        ("model", "encoder", 64, "model.encoder is 64"),
-        ("model", "filters", [], "model.filters is []"),
-        ("model", "convolutions", 0, "model.convolutions is 0"),
-        ("model", "activation", "rélu", "model.activation is 'rélu'"),
-        ("train", "epochs", 0, "train.epochs is 0"),
-        ("train", "epochs", 1.5, "train.epochs is 1.5"),
-        ("train", "epochs", True, "train.epochs is True"),
-        ("train", "learning_rate", 0, "train.learning_rate is 0"),
-        ("train", "schedule", "one-cycle", "train.schedule is 'one-cycle'"),
-        ("train", "warmup", 1, "train.warmup is 1"),
-        ("train", "weight_decay", -1, "train.weight_decay is -1"),
-        ("train", "augment", {"flip": 1, "shift": 0}, "train.augment.flip is 1"),
-        ("train", "augment", {"turn": True}, "train.augment.flip is missing"),
-        ("train", "patience", 0, "train.patience is 0"),
-        ("train", "backend", "theano", "train.backend is 'theano'"),
-        ("train", "device", "tpu", "train.device is 'tpu'"),
-        ("robustness", "images", 0, "robustness.images is 0"),
-        ("robustness", "amounts", {"salt": [1]}, "robustness.amounts.salt"),
-        ("robustness", "amounts", {"masking": [1.1]}, "robustness.amounts is {'masking': [1.1]}"),
-        ("robustness", "amounts", {"uniform": []}, "robustness.amounts.uniform is []"),
-        ("robustness", "amounts", {"uniform": [-1]}, "robustness.amounts.uniform.0 is -1"),
-        ("classifier", "epochs", 0, "classifier.epochs is 0"),
-        ("plot", "images", 101, "plot.images is 101"),
         ("train", "epoch", 3, "train.epoch is not a parameter (did you mean 'epochs'?)"),
         ("plot", "colour", "red", "plot.colour is not a parameter"),
+        ("train", "augment", {"flip": True}, "train.augment.shift is missing"),
+        ("robustness", "amounts", {"salt": [1]}, "robustness.amounts.salt"),
     ],
 )
-def test_rejects_invalid_values(
+def test_rejects_unknown_and_missing_names(
     set_params: SetParams, section: str, key: str, value: Any, message: str
 ) -> None:
     set_params(**{section: {key: value}})
@@ -94,8 +84,8 @@ def test_rejects_fractions_above_1(
 def test_rejects_source_none_with_the_csvs_of_fetch(set_params: SetParams, key: str) -> None:
     """They would be empty."""
     own = {"train_csv": "my/train.csv", "test_csv": "my/test.csv"}
-    set_params(fetch={"source": "none"}, load=own | {key: "data/raw/train.csv"})
-    assert f"params.yaml: load.{key} is data/raw/train.csv" in check_error()
+    set_params(fetch={"source": "none"}, load=own | {key: "./data/raw/train.csv"})
+    assert f"params.yaml: load.{key} is ./data/raw/train.csv" in check_error()
     set_params(load=own)
     check.main()
 

@@ -1,7 +1,8 @@
 """`make comment`: compares the small result of a pull request with that of its base branch.
 
 It recomputes the small result of `make verify QUICK=1` from the last commit, writes
-comment/comment.md with a picture, and fails if the PSNR has fallen.
+comment/comment.md with a picture, and fails if a PSNR of denoised images has fallen by more than
+the limit of `make verify`.
 """
 
 import shutil

@@ -1,9 +1,9 @@
 """`make experiment NAME=unet`: runs a preset as a DVC experiment and stores its scores.
 
 A preset is a file in experiments/: a comment that describes it, and a list of `-S` overrides, in
-which the name of another preset stands for the overrides of that one. The scores are stored in
-experiments/scores.csv and experiments/robustness.csv, the first test images through each method
-in experiments/images.
+which the name of another preset is replaced by its overrides. The scores are stored in
+experiments/scores.csv and experiments/robustness.csv, and the first test images through each
+method in experiments/images.
 """
 
 import io
@@ -59,7 +59,7 @@ def main() -> None:
 def remove_experiment(name: str) -> None:
     """Removes an experiment if it exists.
 
-    `dvc exp run` refuses to replace it, or with `--force` runs every stage again.
+    `dvc exp run` does not replace an experiment; with `--force` it reruns every stage.
     """
     subprocess.run(["dvc", "exp", "remove", "--quiet", name], stderr=subprocess.DEVNULL)
 

@@ -1,8 +1,8 @@
-"""`make results`: writes the tables of README.md and docs/results.md, and draws their pictures.
+"""`make results`: writes the tables of the documents and draws their pictures.
 
 It reads the scores that `make experiment` stored in experiments/ and the results of `make bench`.
-Presets whose name starts with "size-" are `unet-small` with one number changed; only the table of
-sizes contains them.
+Presets whose name starts with "size-" are `unet-small` with one number changed; of the tables of
+scores, only the table of sizes contains them.
 """
 
 import sys
@@ -99,7 +99,10 @@ def preset_table(scores: Scores, presets: Presets) -> str:
     for name in presets:
         text = (experiment.PRESETS / f"{name}.yaml").read_text()
         processor = scores[name].loc["model", "processor"]
-        rows[f"`{name}`"] = {"": text.splitlines()[0].removeprefix("# "), "processor": processor}
+        rows[f"`{name}`"] = {
+            "description": text.splitlines()[0].removeprefix("# "),
+            "processor": processor,
+        }
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("preset")
     return to_markdown(table, {})
 
@@ -215,7 +218,7 @@ def speed_table() -> str:
     rows = {
         f"{row.work} ({row.unit})": {
             "the guide's code": measure.median(row.guide),
-            "here": measure.median(row.here),
+            "this project": measure.median(row.here),
             "measured on": row.processor,
         }
         for name in ("training_step", "whole", "repro")

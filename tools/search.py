@@ -145,7 +145,7 @@ def objective(trial: Trial, search: Search) -> float:
     """Runs a trial; returns the PSNR (dB) of the denoised validation images.
 
     Raises TrialPruned if the trial is worse than the median of the others, or fails. A pruned
-    experiment must fail, because DVC would record what it has so far as its result.
+    experiment must fail, because DVC would record its outputs so far as its result.
     """
     # A trial that repeats an interrupted one keeps its name.
     name = trial.user_attrs.get("experiment", f"{search.study}-{trial.number}")

@@ -1,7 +1,7 @@
 """`make verify`: recomputes the committed result in a fresh clone and compares the two.
 
-With QUICK=1 it recomputes a small result on scikit-learn's digits with the libraries in .venv,
-otherwise the default result with newly installed libraries. `--update` recomputes the committed
+With QUICK=1 it recomputes a small result on scikit-learn's digits with the packages in .venv,
+otherwise the default result with newly installed packages. `--update` recomputes the committed
 small result.
 """
 

@@ -1,4 +1,4 @@
-"""What every stage stands on: its process, files, parameters and errors.
+"""The modules that every stage uses: errors, files, params and process.
 
 A stage depends on this package as a whole, so the package imports all of its modules.
 """

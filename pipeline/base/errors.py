@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class InputError(Exception):
-    """An error that the user can fix. Its message says in one line what, where and how."""
+    """An error that the user can fix. Its message names the error, its place and the remedy."""
 
 
 def run_main(main: Callable[[], None]) -> int:

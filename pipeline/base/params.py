@@ -17,7 +17,7 @@ Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 
 class Section(BaseModel):
-    """A section of a YAML file: every key has a type and a range; all keys are required."""
+    """A section of a YAML file: types and ranges are validated, unknown keys are rejected."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 

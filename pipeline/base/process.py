@@ -14,8 +14,8 @@ import psutil
 
 from pipeline.base import PARENT, errors
 
-# The process ID of a program that started DVC; if it ends, the stage ends as well, and DVC cleans
-# up after the failed stage.
+# The environment variable with the process ID of the program that started DVC, if any. When that
+# program ends, the stage ends as well, and DVC cleans up after the failed stage.
 OWNER = "DENOISER_OWNER"
 
 

@@ -7,7 +7,7 @@ UInt8 = npt.NDArray[np.uint8]
 
 
 def load() -> dict[str, tuple[UInt8, UInt8]]:
-    """Images (n, 784) and labels (n,), uint8, of "train" and "test", the last 360 of 1,797."""
+    """Images (n, 784) and labels (n,), uint8; "test" has the last 360 of the 1,797 images."""
     from PIL import Image
     from sklearn.datasets import load_digits  # takes seconds; only needed here
 

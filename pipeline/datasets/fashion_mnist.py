@@ -36,7 +36,7 @@ CHECKSUMS = {
 
 
 class Unavailable(Exception):
-    """Why a source cannot provide the data."""
+    """Raised if a source cannot provide the data; the message gives the reason."""
 
 
 def load() -> dict[str, tuple[UInt8, UInt8]]:
@@ -134,7 +134,10 @@ def from_downloaded_package() -> dict[str, bytes]:
         packages = list(Path(folder).glob(f"{PACKAGE}_*.deb"))
         if not packages:
             raise Unavailable(" ".join(done.stderr.split()) or "apt-get does not find the package")
-        subprocess.run(["dpkg-deb", "-x", packages[0], f"{folder}/files"], check=True)
+        unpack = ["dpkg-deb", "-x", str(packages[0]), f"{folder}/files"]
+        done = subprocess.run(unpack, capture_output=True, text=True)
+        if done.returncode:
+            raise Unavailable(" ".join(done.stderr.split()))
         return read_idx(list(Path(folder, "files").rglob("*")))
 
 

@@ -9,7 +9,7 @@ from pipeline.base import params
 from pipeline.base.errors import InputError
 from pipeline.keras_runtime.backend_params import Backend
 
-# Packages that Keras and TensorFlow import if they are installed, but no stage uses with them.
+# Packages that Keras and TensorFlow import if they are installed. No stage needs this.
 UNUSED = ("PIL", "jax", "matplotlib", "pandas", "sklearn")
 
 

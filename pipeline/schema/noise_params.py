@@ -37,5 +37,5 @@ class Noise(Section):
     def check_fraction(cls, amount: Amount, info: ValidationInfo) -> Amount:
         kind = info.data.get("kind")
         if kind in FRACTION_KINDS and np.max(amount) > 1:
-            raise ValueError(f"for {kind} it is a fraction of the pixels, at most 1")
+            raise ValueError(f"for {kind} the amount is a fraction of the pixels, at most 1")
         return amount

@@ -20,5 +20,5 @@ class Robustness(Section):
     def check_fractions(cls, amounts: dict[NoiseKind, Amounts]) -> dict[NoiseKind, Amounts]:
         for kind, values in amounts.items():
             if kind in FRACTION_KINDS and max(values) > 1:
-                raise ValueError(f"for {kind} it is a fraction of the pixels, at most 1")
+                raise ValueError(f"for {kind} the amount is a fraction of the pixels, at most 1")
         return amounts

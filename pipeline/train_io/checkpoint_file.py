@@ -1,4 +1,4 @@
-"""Stores the checkpoint of an interrupted training, for a later run of the same training."""
+"""Stores the checkpoint of a training; denoiser/training.py decides its content."""
 
 import hashlib
 import importlib.metadata
@@ -21,15 +21,15 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 
 def key(data: Iterable[str], *settings: object) -> str:
-    """A hash of everything that decides a result: data files, settings, code and libraries."""
+    """A hash of everything that decides a result: data files, settings, code and packages."""
     code = [
         str(module.__file__)
         for name, module in sys.modules.items()
         if name.split(".")[0] in CODE and getattr(module, "__file__", None)
     ]
-    libraries = {f"{found.name} {found.version}" for found in importlib.metadata.distributions()}
+    packages = {f"{found.name} {found.version}" for found in importlib.metadata.distributions()}
     digest = hashlib.sha256(repr((settings, platform.python_version())).encode())
-    digest.update(repr(sorted(libraries)).encode())
+    digest.update(repr(sorted(packages)).encode())
     for path in [*data, *sorted(code)]:
         with open(path, "rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())

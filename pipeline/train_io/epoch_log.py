@@ -12,7 +12,7 @@ class EpochLog:
     """
 
     def __init__(self, folder: str, epochs: int, patience: int | None) -> None:
-        from dvclive import Live  # imports pandas, which Keras must not see (keras_runtime)
+        from dvclive import Live  # imports pandas, which must come after Keras
 
         self.live = Live(folder, save_dvc_exp=False, dvcyaml=None)
         self.epochs, self.patience = epochs, patience
