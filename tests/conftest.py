@@ -32,6 +32,12 @@ hypothesis.settings.load_profile("project")
 SetParams = Callable[..., None]
 
 EPOCHS = 15  # of the run on digits: enough to interrupt it several times
+# Less work for stages that few tests need.
+FAST: dict[str, dict[str, Any]] = {
+    "baselines": {"methods": ["mean", "pca", "ridge"]},
+    "robustness": {"images": 10, "amounts": {"uniform": [0.5]}},
+    "classifier": {"epochs": 1},
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -182,6 +188,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Clone:
                 tmp_path_factory.mktemp("digits"),
                 fetch={"source": "digits"},
                 train={"epochs": EPOCHS},
+                **FAST,
             )
             clone.output = clone.run("dvc", "repro", env=offline(tmp_path_factory.mktemp("home")))
             clone.lock = (clone.folder / "dvc.lock").read_text()

@@ -99,15 +99,14 @@ def test_a_package_that_cannot_be_unpacked_is_unavailable(fetch: Path) -> None:
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """A clone after `dvc repro evaluate` on Fashion-MNIST, for one epoch."""
+    """A clone after `dvc repro baselines` on Fashion-MNIST."""
     clone = Clone.of_workspace(
         tmp_path_factory.mktemp("clone"),
         fetch={"source": "fashion-mnist"},
         baselines={"methods": ["pca", "ridge"]},  # the filters take a minute
-        train={"epochs": 1},
     )
     try:
-        clone.run("dvc", "repro", "evaluate")
+        clone.run("dvc", "repro", "baselines")
     except AssertionError as error:
         if fashion_mnist.UNAVAILABLE in str(error) and "CI" not in os.environ:
             pytest.skip(fashion_mnist.UNAVAILABLE)
@@ -127,15 +126,12 @@ def official(clone: Clone) -> Idx:
     return files
 
 
-def test_scores_after_one_epoch(clone: Clone) -> None:
+def test_scores_of_the_baselines(clone: Clone) -> None:
     data = clone.folder / "data"
     assert np.load(data / "split/x_train.npy", mmap_mode="r").shape == (48000, 784)
     assert np.bincount(np.load(data / "images/train_labels.npy")).tolist() == [6000] * 10
-    scores = clone.read_json("metrics/evaluation.json")
-    assert scores["val"]["noisy"]["psnr"] == pytest.approx(7.2, abs=0.05)
     baselines = clone.read_json("metrics/baselines.json")
     for split in ("val", "test"):
-        assert 15 < scores[split]["denoised"]["psnr"] < 19
         # computed once with scikit-learn
         assert baselines[split]["pca"]["psnr"] == pytest.approx(18.2, abs=0.1)
         assert baselines[split]["ridge"]["psnr"] == pytest.approx(18.99, abs=0.05)

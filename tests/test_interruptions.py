@@ -152,14 +152,9 @@ def test_a_stage_ends_with_its_owner(waiting: tuple[Popen, Popen, int]) -> None:
 @pytest.mark.parametrize(
     ("stage", "size", "path"),
     [
-        ("check", 0, "data/checked"),
         ("fetch", 100_000, "data/raw"),
-        ("load", 100_000, "data/images"),
-        ("split", 0, "data/split"),
         ("split", 100_000, "data/split"),
-        ("add_noise", 100_000, "data/noisy"),
         ("train", 100_000, "models/checkpoint.npz"),
-        ("predict", 100_000, "data/denoised"),
         ("evaluate", 0, "data/scores"),
         ("plot", 10_000, "metrics/plots"),
     ],

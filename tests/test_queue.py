@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.conftest import ROOT, Clone
+from tests.conftest import FAST, ROOT, Clone
 
 RATES = ["0.0003", "0.001", "0.003"]
 
@@ -21,7 +21,7 @@ def run_queue(clone: Clone) -> str:
             status = clone.run("dvc", "queue", "status")
             if not re.search("Queued|Running", status):
                 return status
-            time.sleep(4)  # `dvc queue status` occupies a core for a second
+            time.sleep(6)  # `dvc queue status` occupies a core for a second
     finally:
         clone.run("dvc", "queue", "stop", "--kill")
     pytest.fail(status)
@@ -30,7 +30,7 @@ def run_queue(clone: Clone) -> str:
 @pytest.fixture(scope="module")
 def grid(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A fresh clone after three experiments, two at a time; no other command ran before."""
-    clone = Clone.of_workspace(tmp_path_factory.mktemp("grid"))
+    clone = Clone.of_workspace(tmp_path_factory.mktemp("grid"), **FAST)
     changes = ["fetch.source=digits", "train.epochs=1", f"train.learning_rate={','.join(RATES)}"]
     flags = [word for change in changes for word in ("-S", change)]
     clone.run("dvc", "exp", "run", "--queue", "-n", "grid", *flags)

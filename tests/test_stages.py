@@ -203,8 +203,7 @@ def test_bytes_of_the_model_do_not_depend_on_cores_and_steps_per_execution(
     outputs = {}
     for name, cores, steps in (
         ("all cores, 4 steps", contextlib.nullcontext, 4),
-        ("one core, 4 steps", one_core, 4),
-        ("all cores, 1 step", contextlib.nullcontext, 1),
+        ("one core, 1 step", one_core, 1),
     ):
         set_params(train={"steps_per_execution": steps})
         with cores():
@@ -213,13 +212,9 @@ def test_bytes_of_the_model_do_not_depend_on_cores_and_steps_per_execution(
         paths = [Path("models/autoencoder.keras"), *Path("metrics/training").rglob("*.*")]
         outputs[name] = {str(path): path.read_bytes() for path in paths if path.is_file()}
     assert 2 <= json.loads(Path("metrics/training/metrics.json").read_text())["epochs"] < 20
-    first, *others = outputs
-    assert len(outputs[first]) == 4
-    for name in others:
-        changed = [
-            path for path, content in outputs[name].items() if content != outputs[first][path]
-        ]
-        assert not changed, f"{name} and {first} differ"
+    first, second = outputs.values()
+    assert len(first) == 4
+    assert [path for path, content in second.items() if content != first[path]] == []
 
 
 def test_jax_in_mixed_precision(noisy: Path, set_params: SetParams) -> None:

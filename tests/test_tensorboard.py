@@ -9,7 +9,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from tensorboard.util.tensor_util import make_ndarray
 
 from pipeline.train_io import tensorboard_log
-from tests.conftest import SetParams, error_line, run_stage
+from tests.conftest import SetParams, run_stage
 
 DENSE = {"encoder": [30, 20], "decoder": []}
 
@@ -49,19 +49,6 @@ def test_the_log_has_losses_images_and_parameters(noisy: Path, set_params: SetPa
     hparams = HParamsPluginData.FromString(summary.plugin_data.content).session_start_info.hparams
     assert hparams["model.encoder"].string_value == "[30, 20]"
     assert hparams["train.epochs"].number_value == 2
-
-
-def test_the_checkpoint_of_a_training_without_tensorboard_is_resumed(
-    noisy: Path, set_params: SetParams
-) -> None:
-    """The learning rate is 0 in the first step, and so high in the second that training fails."""
-    failing = {"optimizer": "sgd", "learning_rate": 1e30, "warmup": 0.5}
-    set_params(model=DENSE, train={**failing, "epochs": 4, "batch_size": 40})
-    assert "epoch 2" in error_line(run_stage("train"))
-    set_params(train={"tensorboard": True})
-    done = run_stage("train")
-    assert "epoch 2" in error_line(done)
-    assert "resuming after epoch 1" in done.stdout
 
 
 def test_parameters_get_types_that_tensorboard_accepts() -> None:

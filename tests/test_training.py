@@ -170,7 +170,7 @@ def test_patience_keeps_the_best_weights_and_none_the_last(uninterrupted: Uninte
         assert val_loss == pytest.approx(val_losses.min())
 
 
-@pytest.mark.parametrize("left", [0, 1, 10])
+@pytest.mark.parametrize("left", [0, 10])
 def test_a_resumed_training_ends_with_the_same_bits(
     uninterrupted: Uninterrupted, left: int
 ) -> None:
