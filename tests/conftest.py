@@ -37,6 +37,7 @@ FAST: dict[str, dict[str, Any]] = {
     "baselines": {"methods": ["mean", "pca", "ridge"]},
     "robustness": {"images": 10, "amounts": {"uniform": [0.5]}},
     "classifier": {"epochs": 1},
+    "plot": {"images": 2},
 }
 
 

@@ -94,7 +94,7 @@ def same_images(presets: Presets, preset: str) -> list[str]:
 
 
 def preset_table(scores: Scores, presets: Presets) -> str:
-    """One row per preset: its description and the processor that its scores were made on."""
+    """One row per preset: its description, and the processor that computed its scores."""
     rows = {}
     for name in presets:
         text = (experiment.PRESETS / f"{name}.yaml").read_text()
@@ -113,7 +113,7 @@ def columns(split: str) -> dict[str, str]:
 
 
 def comparison(scores: Scores, names: tuple[str, ...]) -> str:
-    """One row per preset: what it changes, and the scores of the validation images."""
+    """One row per preset: its overrides, and the scores of the validation images."""
     rows: dict[str, dict[str, Any]] = {
         name: {"overrides": " ".join(f"`{line}`" for line in experiment.overrides(name))}
         | {label: scores[name].loc["model", column] for column, label in columns("val").items()}
