@@ -178,6 +178,23 @@ def test_the_tables_of_robustness() -> None:
     }
 
 
+def test_results_name_a_preset_without_scores(tmp_path: Path) -> None:
+    clone = Clone.of_workspace(tmp_path)
+    (tmp_path / "experiments/new.yaml").write_text(
+        "# Noise that is not scored.\n- noise.amount=0.7\n"
+    )
+    with pytest.raises(AssertionError, match="make experiment NAME=new"):
+        clone.run("python", "-m", "tools.results")
+
+
+def test_a_noise_without_scores_is_missing_in_the_table() -> None:
+    columns = ["preset", "kind", "amount", "psnr_noisy", "psnr_denoised"]
+    robustness = pd.DataFrame([("default", "uniform", 0.9, 1.0, 2.0)], columns=columns)
+    presets = {"default": PRESETS["default"], "new": params_of("uniform", 0.7)}
+    table = results.kind_table(robustness, presets)
+    assert table.fillna(0).to_dict("index")["noisy input"] == {"uniform 0.9": 1, "uniform 0.7": 0}
+
+
 def test_the_table_and_the_charts_of_sizes() -> None:
     sizes = {
         "unet-small": ([8, 16], 2, 3, 20.0),

@@ -22,7 +22,7 @@ from benchmarks.__main__ import results
 from denoiser import pictures
 from denoiser import scores as metrics
 from pipeline.base import params
-from pipeline.base.errors import run_main
+from pipeline.base.errors import InputError, run_main
 from stages.plot import method_image_paths
 from tools import experiment
 from tools.markdown import insert_tables, to_markdown
@@ -50,6 +50,8 @@ def main() -> None:
     }
     robustness = pd.read_csv(experiment.ROBUSTNESS)
     presets = {name: read_params(name) for name in experiment.preset_names()}
+    if missing := sorted(presets.keys() - scores.keys()):
+        raise InputError(f"{experiment.SCORES} lacks a preset: make experiment NAME={missing[0]}")
     sizes = size_table(scores, presets)
     tables = {
         "presets": preset_table(scores, presets),
@@ -178,13 +180,15 @@ def robustness_table(
 ) -> pd.DataFrame:
     """PSNR of each preset (rows) on noises (columns) of a kind and an amount."""
     table = robustness.set_index(["preset", "kind", "amount"])
-    rows = {
-        "noisy input": [table.loc[("default", *noise), "psnr_noisy"] for noise in noises.values()]
-    }
+
+    def psnr(preset: str, variant: str) -> list[float]:
+        # A PSNR is missing if `robustness.amounts` lacks the noise.
+        return list(table[f"psnr_{variant}"].reindex([(preset, *each) for each in noises.values()]))
+
+    rows = {"noisy input": psnr("default", "noisy")}
     for name, values in presets.items():
         if not name.startswith("size-"):
-            psnr = [table.loc[(name, *noise), "psnr_denoised"] for noise in noises.values()]
-            rows[f"**{name}**, {noise_of(values)}"] = psnr
+            rows[f"**{name}**, {noise_of(values)}"] = psnr(name, "denoised")
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(noises))
 
 
