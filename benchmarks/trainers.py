@@ -33,25 +33,24 @@ def guide() -> None:
 def here() -> None:
     """The stage `train`, but with 375 batches in each epoch, however long the data."""
     from denoiser import models, training
+    from denoiser.blocks import Blocks, to_tf_dataset
     from pipeline.base import files, params, process
     from pipeline.keras_runtime import backend
     from pipeline.schema.model_params import Model
     from pipeline.schema.train_params import Train
 
-    class FirstBatches(training.Batches):
-        @property
-        def num_batches(self) -> int:
-            return STEPS
-
     train = params.read("train", Train)
     process.keep_freed_memory()
-    backend.start()
-    model = models.build(UNITS[0], **dict(params.read("model", Model)))
-    training.compile_model(
-        model, train.optimizer, train.learning_rate, train.loss, train.steps_per_execution
-    )
-    batches = FirstBatches(files.NpyReader(NOISY), files.NpyReader(CLEAN), BATCH, train.seed)
-    serve_fit(model, training.to_tf_dataset(batches), shuffle=False)
+    backend.start_for_denoiser()
+    network = models.build(UNITS[0], **dict(params.read("model", Model)))
+    model = training.compile_model(network, train.optimizer, train.learning_rate, train.loss)
+    arrays = files.NpyReader(NOISY), files.NpyReader(CLEAN)
+    steps = train.steps_per_execution
+    blocks = Blocks(*arrays, batch_size=BATCH, steps=steps, seed=train.seed)
+    dataset = to_tf_dataset(blocks)
+    if len(arrays[0]) > STEPS * BATCH:
+        dataset = dataset.take(STEPS // steps)
+    serve_fit(model, dataset, shuffle=False)
 
 
 def jax() -> None:

@@ -3,7 +3,7 @@
 Each block of rows has its own seed, so results do not depend on batch size or call order.
 """
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,7 @@ def generator(seed: int, split: str, block: int) -> np.random.Generator:
     return np.random.default_rng([seed, *split.encode(), block])
 
 
-def add_noise(images: Images, kind: NoiseKind, amount: Amount, rng: np.random.Generator) -> Images:
+def add_noise(images: Any, kind: NoiseKind, amount: Amount, rng: Any, xp: Any = np) -> Any:
     """Noisy copies of images, clipped to [0, 1].
 
     For a pixel x, with U(0, 1) uniform and N(0, 1) normal, independent for each pixel:
@@ -43,30 +43,30 @@ def add_noise(images: Images, kind: NoiseKind, amount: Amount, rng: np.random.Ge
     The kinds equal those of scikit-image's `random_noise` (masking is its mode "pepper"), except
     for uniform, which it lacks, and poisson, which has no amount there. Given a range (low, high),
     each image gets a random amount from it. Images have shape (n, pixels), float32, in [0, 1].
+
+    `rng` is a generator of NumPy, and the images and the result are NumPy arrays; or, with
+    `xp=keras.ops`, it is a `DeviceGenerator`, and they are tensors.
     """
     if isinstance(amount, tuple):
-        strength = rng.uniform(*amount, size=(len(images), 1)).astype(np.float32)
+        strength = xp.array(rng.uniform(*amount, size=(xp.shape(images)[0], 1)), "float32")
     else:
-        strength = np.full((1, 1), amount, np.float32)
+        strength = xp.full((1, 1), amount, "float32")
+    shape = xp.shape(images)
     match kind:
         case "uniform":
-            noisy = rng.random(images.shape, np.float32)
-            noisy *= strength
-            noisy += images
-        case "gaussian" | "speckle":
-            noisy = rng.standard_normal(images.shape, np.float32)
-            noisy *= strength
-            if kind == "speckle":
-                noisy *= images
-            noisy += images
+            noisy = images + strength * rng.random(shape, "float32")
+        case "gaussian":
+            noisy = images + strength * rng.standard_normal(shape, "float32")
+        case "speckle":
+            noisy = images + images * (strength * rng.standard_normal(shape, "float32"))
         case "salt_and_pepper":
-            draw = rng.random(images.shape, np.float32)
-            noisy = np.where(draw < strength, (draw < strength / 2).astype(np.float32), images)
+            draw = rng.random(shape, "float32")
+            white = xp.array(draw < strength / 2, "float32")
+            noisy = xp.where(draw < strength, white, images)
         case "poisson":
-            # The lower limit keeps the counts from overflowing.
-            photon = np.maximum(strength.astype(np.float64), 1e-4) ** 2
-            counts = rng.poisson(images / photon)
-            noisy = np.where(strength > 0, counts * photon, images).astype(np.float32)
+            photon = xp.maximum(strength, 1e-4) ** 2  # more photons would overflow the counts
+            counts = xp.array(rng.poisson(images / photon), "float32")
+            noisy = xp.where(strength > 0, counts * photon, images)
         case "masking":
-            noisy = images * (rng.random(images.shape, np.float32) >= strength)
-    return np.clip(noisy, 0, 1, out=noisy)
+            noisy = xp.where(rng.random(shape, "float32") >= strength, images, 0.0)
+    return xp.clip(noisy, 0, 1)

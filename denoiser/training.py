@@ -1,102 +1,18 @@
 """Deterministic, resumable training with Keras."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
 from denoiser import losses
+from denoiser.blocks import Blocks, to_tf_dataset
+from denoiser.multi_step import MultiStepModel, Prepare
 
-Images = npt.NDArray[np.float32]
-NoiseFunction = Callable[[Images, np.random.Generator], Images]
-AugmentFunction = Callable[[tuple[Images, ...], np.random.Generator], tuple[Images, ...]]
 Schedule = Literal["constant", "cosine"]
 Checkpoint = dict[str, npt.NDArray[Any]]
-
-
-class Rows(Protocol):
-    """Images of shape (n, pixels): an array, or a file of which only a batch is in memory."""
-
-    def __len__(self) -> int: ...
-    def __getitem__(self, rows: npt.NDArray[np.intp], /) -> Images: ...
-
-
-class Batches(keras.utils.PyDataset):
-    """Batches of (noisy, clean) images, float32, shape (batch, pixels).
-
-    The order of the rows and all random draws depend only on the seed, the epoch and the number
-    of the batch; without a seed, the rows keep their order. The last batch may be smaller.
-    `noisy` may be a function that adds new noise to the clean images of each batch. `augment` is a
-    function that transforms all arrays of a batch in the same way, or None.
-    """
-
-    def __init__(
-        self,
-        noisy: Rows | NoiseFunction,
-        clean: Rows,
-        batch_size: int,
-        seed: int | None = None,
-        augment: AugmentFunction | None = None,
-    ) -> None:
-        super().__init__()
-        self.noisy, self.clean, self.batch_size, self.seed = noisy, clean, batch_size, seed
-        self.augment = augment
-        self.epoch = -1
-        self.order = np.arange(len(clean))
-
-    def on_epoch_begin(self) -> None:
-        self.epoch += 1
-        if self.seed is not None:
-            rng = np.random.default_rng([self.seed, self.epoch])
-            self.order = rng.permutation(len(self.order))
-
-    @property
-    def num_batches(self) -> int:
-        return -(-len(self.order) // self.batch_size)
-
-    def __getitem__(self, index: int) -> tuple[Images, Images]:
-        rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        rng = np.random.default_rng([self.seed or 0, *b"batch", self.epoch + 1, index])
-        clean = self.clean[rows]
-        if callable(self.noisy):
-            if self.augment:
-                (clean,) = self.augment((clean,), rng)
-            return self.noisy(clean, rng), clean
-        noisy = self.noisy[rows]
-        if self.augment:
-            noisy, clean = self.augment((noisy, clean), rng)
-        return noisy, clean
-
-
-def to_tf_dataset(batches: Batches) -> Any:
-    """The batches in the form that `fit` reads fastest.
-
-    For TensorFlow it is a `tf.data.Dataset` without autotuning. The dataset that Keras creates from
-    a PyDataset uses autotuning, which delays some epochs by a second or more
-    (benchmarks/README.md). Other backends get the batches unchanged.
-    """
-    if keras.backend.backend() != "tensorflow":
-        return batches
-    import tensorflow as tf
-
-    shape = None, *batches[0][0].shape[1:]
-
-    def read(index: np.int64) -> tuple[Images, Images]:
-        if index == 0:
-            batches.on_epoch_begin()
-        return batches[int(index)]
-
-    def batch(index: Any) -> tuple[Any, Any]:
-        noisy, clean = tf.numpy_function(read, [index], [tf.float32, tf.float32])
-        return tf.ensure_shape(noisy, shape), tf.ensure_shape(clean, shape)
-
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    options.threading.private_threadpool_size = 1
-    dataset = tf.data.Dataset.range(batches.num_batches).map(batch)
-    return dataset.prefetch(4).with_options(options)
 
 
 def schedule(
@@ -118,36 +34,41 @@ def schedule(
 
 
 def compile_model(
-    model: keras.Model,
+    network: keras.Model,
     optimizer: str,
     learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
     loss: str,
-    steps_per_execution: int,
     weight_decay: float | None = None,
+    prepare: Prepare | None = None,
     xla: bool = True,
-) -> None:
-    """Compiles a model with an optimizer of Keras and a loss of losses.py or Keras, by name.
+) -> MultiStepModel:
+    """A model that trains `network`, with an optimizer of Keras and a loss of losses.py or Keras.
 
-    A `weight_decay` of None is the default of the optimizer. With `xla`, TensorFlow compiles the
-    model with XLA. This speeds up dense layers, but not convolutions on a CPU, where XLA also
-    computes 16-bit convolutions in 32 bits.
+    A `weight_decay` of None is the default of the optimizer. See `MultiStepModel` for `prepare` and
+    `xla`, which speeds up dense layers, but not convolutions on a CPU, where XLA also computes
+    16-bit convolutions in 32 bits.
     """
     settings = {"learning_rate": learning_rate, "weight_decay": weight_decay}
+    model = MultiStepModel(network, prepare, xla)
     model.compile(
         optimizer=type(keras.optimizers.get(optimizer))(
             **{name: value for name, value in settings.items() if value is not None}
         ),
         loss=losses.get(loss),
-        jit_compile=xla if keras.backend.backend() == "tensorflow" else "auto",
-        # With PyTorch, Keras accepts only 1.
-        steps_per_execution=steps_per_execution if keras.backend.backend() != "torch" else 1,
+        # The model itself tells TensorFlow to compile its loop.
+        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )
+    # Otherwise Keras would call the network with a block in order to create these variables.
+    model.optimizer.build(model.trainable_variables)
+    batch = keras.ops.zeros((1, *model.output_shape[1:]))
+    model.compute_loss(y=batch, y_pred=batch)
+    return model
 
 
 def fit(
-    model: keras.Model,
-    train: Batches,
-    validation: Batches,
+    model: MultiStepModel,
+    train: Blocks,
+    validation: Blocks,
     epochs: int,
     patience: int | None,
     after_epoch: Callable[[Checkpoint], None],
@@ -165,7 +86,6 @@ def fit(
     """
     first_epoch = 0
     if checkpoint is not None:
-        model.optimizer.build(model.trainable_variables)
         for variable, value in zip(variables(model), group(checkpoint, "state"), strict=True):
             variable.assign(value)
         first_epoch = epochs if checkpoint["stopped"] else len(checkpoint["losses"])
@@ -176,7 +96,7 @@ def fit(
         initial_epoch=first_epoch,
         epochs=epochs,
         callbacks=[ResumableEarlyStopping(patience, after_epoch, checkpoint), *callbacks],
-        shuffle=False,  # Batches shuffles
+        shuffle=False,  # Blocks shuffles
         verbose=0,
     )
 

@@ -1,6 +1,10 @@
-"""Denoises with classical methods, tuned on the training images, and scores them."""
+"""Denoises with classical methods, tuned on the training images, and scores them.
+
+Threads use all cores: NumPy, SciPy and scikit-image release the GIL while they compute.
+"""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -14,7 +18,7 @@ from pipeline.base.process import run_stage
 from pipeline.schema.baselines_params import Baselines
 
 TUNING_IMAGES = 500  # at most a fifth of the training images; pca and ridge are fitted to the rest
-BLOCK_SIZE = 500  # images in memory at once
+BLOCK_SIZE = 100  # images in memory at once, in each thread
 KEPT_IMAGES = 100  # test images kept of each method, the limit of plot.images
 LINEAR_METHODS = {"pca", "ridge"}
 MAX_PIXELS = 64 * 64  # above it, the matrices of pixels x pixels take too much memory
@@ -59,46 +63,57 @@ def fit(section: Baselines) -> dict[str, tuple[float | None, Denoiser]]:
     with (
         files.NpyReader("data/noisy/x_train.npy") as all_noisy,
         files.NpyReader("data/split/x_train.npy") as all_clean,
+        ThreadPoolExecutor() as pool,
     ):
         count = max(1, min(TUNING_IMAGES, len(all_clean) // 5))
         noisy, clean = all_noisy.rows(0, count), all_clean.rows(0, count)
+        filters = {
+            method: pool.submit(classical.tune_filter, method, noisy, clean)
+            for method in section.methods
+            if method in classical.GRIDS
+        }
         if LINEAR_METHODS & set(section.methods):
             starts = range(count, len(all_clean), BLOCK_SIZE)
-            bounds = ((start, min(start + BLOCK_SIZE, len(all_clean))) for start in starts)
+            bounds = ((start, start + BLOCK_SIZE) for start in starts)
             pairs = ((all_noisy.rows(*bound), all_clean.rows(*bound)) for bound in bounds)
             linear = classical.Linear(pairs, clean.shape[1])
-    fitted: dict[str, tuple[float | None, Denoiser]] = {}
-    for method in section.methods:
-        if method == "mean":
-            fitted[method] = None, classical.subtract_mean(noisy, clean)
-        elif method == "pca":
-            fitted[method] = section.pca_components, linear.pca(section.pca_components)
-        elif method == "ridge":
-            fitted[method] = classical.tune(method, linear.ridge, noisy, clean)
-        else:
-            build = partial(classical.with_affine_correction, method, noisy=noisy, clean=clean)
-            fitted[method] = classical.tune(method, build, noisy, clean)
-        print(f"{method}: {fitted[method][0]}", flush=True)
+        fitted: dict[str, tuple[float | None, Denoiser]] = {}
+        for method in section.methods:
+            if method == "mean":
+                fitted[method] = None, classical.subtract_mean(noisy, clean)
+            elif method == "pca":
+                fitted[method] = section.pca_components, linear.pca(section.pca_components)
+            elif method == "ridge":
+                fitted[method] = classical.tune_ridge(linear, noisy, clean)
+            else:
+                fitted[method] = filters[method].result()
+            print(f"{method}: {fitted[method][0]}", flush=True)
     return fitted
 
 
 def score(split: str, denoisers: dict[str, Denoiser]) -> dict[str, dict[str, float | None]]:
     """The mean of each metric of each method on a split."""
+    with files.NpyReader(f"data/split/x_{split}.npy") as clean:
+        starts = range(0, len(clean), BLOCK_SIZE)
+    with ThreadPoolExecutor() as pool:
+        blocks = list(pool.map(partial(score_block, split, denoisers), starts))
+    results = {}
+    for method in denoisers:
+        parts = [block[method] for block in blocks]
+        metrics = {name: np.concatenate([part[name] for part in parts]) for name in scores.METRICS}
+        results[method] = scores.means(metrics)
+    return results
+
+
+def score_block(split: str, denoisers: dict[str, Denoiser], start: int) -> dict[str, scores.Scores]:
+    """Each metric of each image of the block that begins at image `start`, for each method."""
+    stop = start + BLOCK_SIZE
     with (
         files.NpyReader(f"data/noisy/x_{split}.npy") as noisy,
         files.NpyReader(f"data/split/x_{split}.npy") as clean,
     ):
-        return {
-            method: scores.means(
-                scores.score_blocks(
-                    (truth, denoiser(images))
-                    for images, truth in zip(
-                        noisy.blocks(BLOCK_SIZE), clean.blocks(BLOCK_SIZE), strict=True
-                    )
-                )
-            )
-            for method, denoiser in denoisers.items()
-        }
+        images, truth = noisy.rows(start, stop), clean.rows(start, stop)
+    return {method: scores.score(truth, denoiser(images)) for method, denoiser in denoisers.items()}
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Trains a classifier on the clean images; the stage `classify` applies it to denoised ones."""
 
+import numpy as np
+
 from pipeline.base import files, params
 from pipeline.base.process import run_stage
 from pipeline.keras_runtime import backend, model_files
@@ -13,19 +15,22 @@ def main() -> None:
     import keras
 
     from denoiser import classifier_model, training
+    from denoiser.blocks import Blocks, to_tf_dataset
 
     images = files.NpyReader("data/split/x_train.npy")
     labels = files.load_npy("data/split/y_train.npy")
-    pixels, classes = images.shape[1], int(labels.max()) + 1
+    # `compile_model` requires targets of the shape of the output.
+    one_hot = np.eye(int(labels.max()) + 1, dtype=np.float32)[labels]
     keras.utils.set_random_seed(section.seed)
-    model = classifier_model.build(pixels, classes)
-    loss = "sparse_categorical_crossentropy"
-    training.compile_model(model, "adam", section.learning_rate, loss, 1, xla=False)
-    batches = training.Batches(images, labels, section.batch_size, section.seed)
-    model.fit(batches, epochs=section.epochs, shuffle=False, verbose=2)
-    trained = classifier_model.build(pixels, classes)  # without the state of the optimizer
-    trained.set_weights(model.get_weights())
-    model_files.save_model(trained, model_files.CLASSIFIER)
+    network = classifier_model.build(images.shape[1], one_hot.shape[1])
+    # The number of steps per block affects the speed, but not the result.
+    blocks = Blocks(images, one_hot, batch_size=section.batch_size, steps=25, seed=section.seed)
+    rate = keras.optimizers.schedules.CosineDecay(
+        section.learning_rate, section.epochs * blocks.steps_per_epoch
+    )
+    model = training.compile_model(network, "adam", rate, "categorical_crossentropy", xla=False)
+    model.fit(to_tf_dataset(blocks), epochs=section.epochs, shuffle=False, verbose=2)
+    model_files.save_model(network, model_files.CLASSIFIER)
 
 
 if __name__ == "__main__":

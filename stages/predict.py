@@ -8,7 +8,7 @@ from pipeline.keras_runtime import backend, model_files
 
 
 def main() -> None:
-    print(f"predicting on {backend.start()}", flush=True)
+    print(f"predicting on {backend.start_for_denoiser()}", flush=True)
     model = model_files.load_model(model_files.DENOISER)
     with files.atomic_write("data/denoised") as folder:
         folder.mkdir()

@@ -14,7 +14,7 @@ VARIANTS = ("noisy", "denoised")
 
 def main() -> None:
     section = params.read("robustness", Robustness)
-    print(f"predicting on {backend.start()}", flush=True)
+    print(f"predicting on {backend.start_for_denoiser()}", flush=True)
     import pandas as pd  # after Keras, which starts faster without it
 
     from denoiser import scores

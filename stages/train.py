@@ -1,12 +1,8 @@
 """Trains the autoencoder to map noisy to clean images."""
 
-from functools import partial
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from denoiser import noise
-from denoiser.augment import augment
 from pipeline.base import files, params
 from pipeline.base.errors import InputError
 from pipeline.base.process import run_stage
@@ -18,7 +14,7 @@ from pipeline.train_io import checkpoint_file, tensorboard_log
 from pipeline.train_io.epoch_log import EpochLog
 
 if TYPE_CHECKING:
-    import keras
+    pass
 
 DATA = [f"data/{kind}/x_{split}.npy" for split in ("train", "val") for kind in ("noisy", "split")]
 LOGGED_IMAGES = 10  # validation images in TensorBoard
@@ -33,10 +29,19 @@ def main() -> None:
             f"params.yaml: train.batch_size is {train.batch_size}, "
             f"but there are {len(clean)} training images"
         )
-    device = backend.start()
+    device = backend.start_for_denoiser()
+    devices = backend.distribute(train.backend)
+    if train.batch_size % devices:
+        raise InputError(
+            f"params.yaml: train.batch_size is {train.batch_size}, "
+            f"which cannot be split among {devices} devices: choose a multiple of {devices}"
+        )
     import keras
 
     from denoiser import losses, models, training
+    from denoiser.augment import augment
+    from denoiser.blocks import Blocks
+    from denoiser.device_random import DeviceGenerator
 
     if train.loss == "ssim" and clean.shape[1] < losses.WINDOW**2:
         raise InputError(
@@ -44,30 +49,40 @@ def main() -> None:
             f"{losses.WINDOW}x{losses.WINDOW} pixels"
         )
 
-    def fresh_noise(images: training.Images, rng: np.random.Generator) -> training.Images:
-        return noise.add_noise(images, noise_params.kind, noise_params.amount, rng)
+    augmented = any(dict(train.augment).values())
 
-    batches = training.Batches(
-        fresh_noise if train.fresh_noise else noisy,
-        clean,
-        train.batch_size,
-        train.seed,
-        partial(augment, **dict(train.augment)) if any(dict(train.augment).values()) else None,
-    )
+    def prepare(counters: Any, *images: Any) -> tuple[Any, ...]:
+        """Augments a batch and adds fresh noise."""
+        rng = DeviceGenerator(train.seed, counters[0])
+        if augmented:
+            images = augment(images, rng, **dict(train.augment))
+        if train.fresh_noise:
+            kind, amount = noise_params.kind, noise_params.amount
+            return noise.add_noise(images[0], kind, amount, rng, keras.ops), images[0]
+        return images
 
-    def build() -> "keras.Model":
-        return models.build(clean.shape[1], **dict(model_params))
-
+    one_step = devices > 1 and train.backend == "tensorflow"  # see MultiStepModel
+    steps = 1 if one_step else train.steps_per_execution
+    sizes = {"batch_size": train.batch_size, "steps": steps, "multiple": devices}
+    arrays = [clean] if train.fresh_noise else [noisy, clean]
+    blocks = Blocks(*arrays, **sizes, seed=train.seed)
+    validation = Blocks(noisy_val, clean_val, **sizes)
     keras.utils.set_random_seed(train.seed)
     keras.config.set_dtype_policy(train.precision)
-    model = build()
-    steps = train.epochs * batches.num_batches
-    rate = training.schedule(
-        train.schedule, train.learning_rate, round(train.warmup * steps), steps
+    network = models.build(clean.shape[1], **dict(model_params))
+    total = train.epochs * blocks.steps_per_epoch
+    warmup = round(train.warmup * total)
+    rate = training.schedule(train.schedule, train.learning_rate, warmup, total)
+    settings = train.optimizer, rate, train.loss, train.weight_decay
+    model = training.compile_model(
+        network,
+        *settings,
+        prepare=prepare if augmented or train.fresh_noise else None,
+        xla=model_params.kind == "dense" or device != "CPU",
     )
-    settings = train.optimizer, rate, train.loss, train.steps_per_execution, train.weight_decay
-    training.compile_model(model, *settings, xla=model_params.kind == "dense")
-    model.summary()
+    if devices > 1:
+        device = f"{devices} x {device}"
+    network.summary()
     print(f"training on {device} with {train.backend}", flush=True)
     # As in dvc.yaml, without the parameters that do not affect the result.
     train_params = train.model_dump(exclude={"steps_per_execution", "tensorboard"})
@@ -92,18 +107,15 @@ def main() -> None:
         checkpoint_file.save(key, checkpoint)
         log.add(*checkpoint["losses"][-1].tolist())
 
-    validation = training.Batches(noisy_val, clean_val, train.batch_size)
     stopping = train.epochs, train.patience
     try:
-        training.fit(model, batches, validation, *stopping, after_epoch, checkpoint, callbacks)
+        training.fit(model, blocks, validation, *stopping, after_epoch, checkpoint, callbacks)
     except FloatingPointError as error:
         raise InputError(
             f"{error}: lower train.learning_rate (now {train.learning_rate})"
         ) from error
     log.end()
-    trained = build()  # without the state of the optimizer, twice the size of the weights
-    trained.set_weights(model.get_weights())
-    model_files.save_model(trained, model_files.DENOISER)
+    model_files.save_model(network, model_files.DENOISER)
     checkpoint_file.remove()
 
 

@@ -204,7 +204,7 @@ def offline(home: Path) -> dict[str, str]:
     """The environment of a user with this home, on a machine without a network and apt-get."""
     tools = home / "bin"
     tools.mkdir()
-    for tool in ("git", "sh"):
+    for tool in ("env", "git", "sh"):
         (tools / tool).symlink_to(str(shutil.which(tool)))
     proxy = "http://127.0.0.1:9"  # the port `discard`, where nothing answers
     return {

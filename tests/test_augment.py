@@ -1,18 +1,21 @@
 """denoiser/augment.py."""
 
+from typing import Any
+
 import numpy as np
 
 from denoiser.augment import augment
+from denoiser.device_random import DeviceGenerator
 
 IMAGES = np.random.default_rng(0).random((400, 25), np.float32)
 
 
-def rng() -> np.random.Generator:
-    return np.random.default_rng(1)
+def augmented(*arrays: np.ndarray, **settings: Any) -> list[np.ndarray]:
+    return [np.array(array) for array in augment(arrays, DeviceGenerator(1, 0), **settings)]
 
 
 def test_half_of_the_images_are_flipped_left_to_right() -> None:
-    (result,) = augment((IMAGES,), rng(), flip=True, shift=0)
+    (result,) = augmented(IMAGES, flip=True, shift=0)
     mirrored = IMAGES.reshape(-1, 5, 5)[:, :, ::-1].reshape(-1, 25)
     unchanged, flipped = (result == IMAGES).all(axis=1), (result == mirrored).all(axis=1)
     assert (unchanged ^ flipped).all()
@@ -20,7 +23,7 @@ def test_half_of_the_images_are_flipped_left_to_right() -> None:
 
 
 def test_all_shifts_occur_and_repeat_the_edge() -> None:
-    (result,) = augment((IMAGES,), rng(), flip=False, shift=2)
+    (result,) = augmented(IMAGES, flip=False, shift=2)
     shifts = set()
     for image, shifted in zip(IMAGES.reshape(-1, 5, 5), result.reshape(-1, 5, 5), strict=True):
         padded = np.pad(image, 2, mode="edge")
@@ -36,11 +39,11 @@ def test_all_shifts_occur_and_repeat_the_edge() -> None:
 
 
 def test_an_image_and_its_noisy_copy_are_transformed_alike() -> None:
-    clean, noisy = augment((IMAGES, IMAGES + 1), rng(), flip=True, shift=1)
+    clean, noisy = augmented(IMAGES, IMAGES + 1, flip=True, shift=1)
     np.testing.assert_array_equal(clean + 1, noisy)
     assert not np.array_equal(clean, IMAGES)
 
 
 def test_without_flip_and_shift_nothing_changes() -> None:
-    (result,) = augment((IMAGES,), rng(), flip=False, shift=0)
+    (result,) = augmented(IMAGES, flip=False, shift=0)
     np.testing.assert_array_equal(result, IMAGES)

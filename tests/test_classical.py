@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from skimage.restoration import denoise_tv_chambolle
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression, Ridge
 
@@ -64,23 +65,44 @@ def test_median_removes_isolated_pixels() -> None:
     np.testing.assert_array_equal(classical.apply_filter("median", 3, image), np.zeros((1, 25)))
 
 
+@pytest.mark.parametrize("weight", [0.05, 0.2, 1])
+def test_total_variation_equals_scikit_image(weight: float) -> None:
+    images = RNG.random((4, 12, 12), np.float32)
+    # scikit-image returns the image before the last of its iterations.
+    iterations = classical.TV_ITERATIONS + 1
+    expected = [
+        denoise_tv_chambolle(image, weight, eps=0, max_num_iter=iterations) for image in images
+    ]
+    np.testing.assert_allclose(classical.total_variation(images, weight), expected, atol=1e-5)
+
+
 def test_affine_correction_restores_brightness_and_contrast() -> None:
     flat = np.linspace(0.2, 0.8, 9, dtype=np.float32)[:, None].repeat(25, axis=1)
     noisy = flat * 0.5 + 0.3
-    denoiser = classical.with_affine_correction("median", 3, noisy, flat)
-    np.testing.assert_allclose(denoiser(noisy), flat, atol=1e-5)
+    correct = classical.affine_correction(noisy, flat)
+    np.testing.assert_allclose(correct(noisy), flat, atol=1e-5)
 
 
 def test_affine_correction_accepts_constant_images() -> None:
     noisy, clean = np.zeros((2, 25), np.float32), np.full((2, 25), 0.5, np.float32)
-    denoiser = classical.with_affine_correction("gaussian", 1, noisy, clean)
-    np.testing.assert_allclose(denoiser(noisy), clean)
+    correct = classical.affine_correction(noisy, clean)
+    np.testing.assert_allclose(correct(noisy), clean)
 
 
-def test_tune_returns_the_setting_with_the_highest_psnr() -> None:
-    def build(setting: float) -> classical.Denoiser:
-        return lambda images: images + np.float32(setting - 1.2)  # perfect at 1.2
+def test_a_filter_is_tuned_for_the_highest_psnr() -> None:
+    squares = np.zeros((1, 16, 16), np.float32)
+    squares[:, :, 8:] = 1
+    clean = squares.reshape(1, 256).copy()
+    squares[:, 4:6, 2:5] = 1  # most pixels of a window of 3x3 pixels, a minority in larger windows
+    noisy = squares.reshape(1, 256) * 0.5 + 0.3
+    setting, denoiser = classical.tune_filter("median", noisy, clean)
+    assert setting == 5
+    np.testing.assert_allclose(denoiser(noisy), clean, atol=1e-6)
 
-    setting, denoiser = classical.tune("gaussian", build, CLEAN, CLEAN)
-    assert setting == 1.2
-    assert scores.score(CLEAN, denoiser(CLEAN))["psnr"].min() > 90
+
+def test_ridge_is_tuned_for_the_highest_psnr(linear: classical.Linear) -> None:
+    penalty, denoiser = classical.tune_ridge(linear, NOISY, CLEAN)
+    np.testing.assert_array_equal(denoiser(NOISY), linear.ridge(penalty)(NOISY))
+    results = [linear.ridge(other)(NOISY) for other in classical.PENALTIES]
+    best = max(scores.score(CLEAN, result)["psnr"].mean() for result in results)
+    assert scores.score(CLEAN, denoiser(NOISY))["psnr"].mean() == best

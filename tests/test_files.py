@@ -66,3 +66,17 @@ def test_rejects_truncated_npy_files(workspace: Path, size: int) -> None:
     path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(InputError, match=r"^x\.npy "):
         files.load_npy("x.npy")
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_reads_rows_in_any_order(workspace: Path, cached: bool) -> None:
+    rows = np.arange(40, dtype=np.float32).reshape(10, 2, 2)
+    np.save("rows.npy", rows)
+    with files.NpyReader("rows.npy") as reader:
+        reader.cached = cached  # otherwise it does not read through a memory map
+        order = np.array([7, 0, 7, 9])
+        result = reader[order]
+    np.testing.assert_array_equal(result, rows[order])
+    assert result.ctypes.data % 64 == 0
+    result[:] = 0
+    np.testing.assert_array_equal(np.load("rows.npy"), rows)

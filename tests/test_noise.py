@@ -12,7 +12,8 @@ GRAY = np.full((400, 784), 0.5, np.float32)
 
 
 def add_noise(clean: noise.Images, kind: noise.NoiseKind, amount: noise.Amount) -> noise.Images:
-    return noise.add_noise(clean, kind, amount, noise.generator(1, "train", 0))
+    noisy: noise.Images = noise.add_noise(clean, kind, amount, noise.generator(1, "train", 0))
+    return noisy
 
 
 @pytest.mark.parametrize("kind", noise.NOISE_KINDS)

@@ -242,6 +242,21 @@ def test_jax_in_mixed_precision(noisy: Path, set_params: SetParams) -> None:
     assert 0 <= denoised.min() < denoised.max() <= 1
 
 
+def test_jax_splits_batches_among_devices(noisy: Path, set_params: SetParams) -> None:
+    """Two devices on the CPU; test_multi_step.py tests two devices with TensorFlow."""
+    losses = {}
+    for devices in (1, 2):
+        set_params(train={"backend": "jax", "epochs": 2, "batch_size": 8})
+        flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+        done = run_stage("train", flags)
+        assert done.returncode == 0, done.stderr
+        assert ("2 x CPU" in done.stdout) == (devices == 2)
+        losses[devices] = pd.read_csv("metrics/training/plots/metrics/loss.tsv", sep="\t")["loss"]
+    np.testing.assert_allclose(losses[2], losses[1], rtol=1e-4)
+    set_params(train={"backend": "jax", "batch_size": 7})
+    assert "choose a multiple of 2" in error_line(run_stage("train", flags))
+
+
 def test_train_stops_if_the_loss_is_not_finite(noisy: Path, set_params: SetParams) -> None:
     set_params(train={"optimizer": "sgd", "learning_rate": 1e30, "batch_size": 8})
     message = error_line(run_stage("train"))

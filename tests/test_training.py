@@ -1,78 +1,13 @@
 """denoiser/training.py."""
 
-import itertools
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import numpy as np
 import pytest
 
 from denoiser import models, training
-
-NOISY = np.arange(10, dtype=np.float32)[:, None]
-CLEAN = NOISY + 100
-
-
-def epoch(batches: training.Batches) -> list[list[float]]:
-    """The clean images of each batch of the next epoch, one pixel each."""
-    batches.on_epoch_begin()
-    pairs = [batches[index] for index in range(batches.num_batches)]
-    for noisy, clean in pairs:
-        np.testing.assert_array_equal(noisy + 100, clean)
-    return [clean.ravel().tolist() for _, clean in pairs]
-
-
-def test_an_epoch_has_every_row_once() -> None:
-    batches = epoch(training.Batches(NOISY, CLEAN, 4, seed=1))
-    assert [len(batch) for batch in batches] == [4, 4, 2]
-    assert sorted(itertools.chain(*batches)) == CLEAN.ravel().tolist()
-
-
-def test_order_depends_only_on_seed_and_epoch() -> None:
-    first, second = (training.Batches(NOISY, CLEAN, 4, seed=1) for _ in range(2))
-    orders = [epoch(first), epoch(first)]
-    assert orders[0] != orders[1]
-    np.random.seed(0)  # noqa: NPY002  (the global state must not matter)
-    assert [epoch(second), epoch(second)] == orders
-    assert epoch(training.Batches(NOISY, CLEAN, 4, seed=2)) != orders[0]
-
-
-def test_without_a_seed_the_rows_keep_their_order() -> None:
-    batches = training.Batches(NOISY, CLEAN, 10)
-    assert epoch(batches) == epoch(batches) == [CLEAN.ravel().tolist()]
-
-
-def add_random(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return images + rng.random(images.shape, np.float32)
-
-
-def test_fresh_noise_depends_only_on_seed_epoch_and_batch() -> None:
-    def draws(seed: int) -> list[float]:
-        batches = training.Batches(add_random, CLEAN, 4, seed)
-        noise = []
-        for _ in range(2):
-            batches.on_epoch_begin()
-            for index in (2, 0, 1):
-                noisy, clean = batches[index]
-                noise += (noisy - clean).ravel().tolist()
-        return noise
-
-    first = draws(1)
-    assert len(set(first)) == 20
-    assert draws(1) == first
-    assert not set(first) & set(draws(2))
-
-
-def test_augmentation_transforms_both_images_and_precedes_fresh_noise() -> None:
-    def negate(arrays: tuple[np.ndarray, ...], _: np.random.Generator) -> tuple[np.ndarray, ...]:
-        return tuple(-array for array in arrays)
-
-    noisy, clean = training.Batches(NOISY, CLEAN, 10, augment=negate)[0]
-    np.testing.assert_array_equal([noisy, clean], [-NOISY, -CLEAN])
-    noisy, clean = training.Batches(add_random, CLEAN, 10, augment=negate)[0]
-    np.testing.assert_array_equal(clean, -CLEAN)
-    assert (noisy > clean).all()
+from denoiser.blocks import Blocks, to_tf_dataset
 
 
 @pytest.mark.parametrize(
@@ -91,23 +26,6 @@ def test_schedule(kind: training.Schedule, warmup: int, expected: list[float]) -
         for step in np.linspace(0, 8, len(expected))
     ]
     np.testing.assert_allclose(rates, expected, atol=1e-7)
-
-
-def test_keras_gets_the_batches_of_each_epoch_in_order() -> None:
-    inputs: list[float] = []
-
-    class Recorder(keras.layers.Layer):
-        def call(self, x: Any) -> Any:
-            inputs.extend(keras.ops.convert_to_numpy(x).ravel().tolist())
-            return x
-
-    model = keras.Sequential([Recorder(), keras.layers.Dense(1)])
-    model.compile(loss="mse", run_eagerly=True)
-    dataset = training.to_tf_dataset(training.Batches(NOISY, CLEAN, 4, seed=3))
-    model.fit(dataset, epochs=2, shuffle=False, verbose=0)
-    batches = training.Batches(NOISY, CLEAN, 4, seed=3)
-    expected = [pixel - 100 for _ in range(2) for pixel in itertools.chain(*epoch(batches))]
-    assert inputs[-20:] == expected
 
 
 EPOCHS = 25
@@ -134,13 +52,13 @@ def fit(
     clean = (rng.random((30, 1)) * rng.random(6)).astype(np.float32)
     noisy = clean + rng.normal(0, 0.05, clean.shape).astype(np.float32)
     keras.utils.set_random_seed(1)
-    model = dense(precision, 6, [8, 3], [])
+    network = dense(precision, 6, [8, 3], [])
     rate = 0.1  # so high that the val_loss rises and falls
-    training.compile_model(model, "adam", rate, "mse", steps_per_execution=2)
-    batches = training.Batches(noisy[:20], clean[:20], 8, seed=1)
-    validation = training.Batches(noisy[20:], clean[20:], 10)
-    training.fit(model, batches, validation, EPOCHS, patience, after_epoch, checkpoint)
-    return model.evaluate(validation, verbose=0), model.get_weights()
+    model = training.compile_model(network, "adam", rate, "mse")
+    blocks = Blocks(noisy[:20], clean[:20], batch_size=8, steps=2, seed=1)
+    validation = Blocks(noisy[20:], clean[20:], batch_size=10)
+    training.fit(model, blocks, validation, EPOCHS, patience, after_epoch, checkpoint)
+    return model.evaluate(to_tf_dataset(validation), verbose=0), network.get_weights()
 
 
 Uninterrupted = tuple[

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import math
 import os
+import resource
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,6 +88,23 @@ class NpyWriter:
                 self._write_header()
 
 
+def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """An uninitialized array in memory that starts at a multiple of 64 bytes.
+
+    TensorFlow uses such an array without copying it.
+    """
+    size = math.prod(shape) * dtype.itemsize
+    memory = np.empty(size + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def reads_from_disk() -> int:
+    """How often this thread has waited for the disk to read a page of a memory map."""
+    who = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)  # the former on Linux alone
+    return resource.getrusage(who).ru_majflt
+
+
 def load_npy(path: str) -> npt.NDArray[Any]:
     """Reads a whole .npy file. Raises InputError like `NpyReader`."""
     with NpyReader(path) as reader:
@@ -96,14 +114,16 @@ def load_npy(path: str) -> npt.NDArray[Any]:
 class NpyReader:
     """Reads rows of an .npy file.
 
-    Unlike a memory map, it reads into new arrays: the pages of a memory map count as memory of
-    the process, so reading a whole file that way takes as much memory as the file.
+    Blocks are read into new arrays, not through a memory map: its pages count as memory of the
+    process, so reading a whole file that way takes as much memory as the file.
 
     Raises InputError if the file is truncated or holds anything but a plain array of numbers.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self.map: npt.NDArray[Any] | None = None
+        self.cached = True  # all rows are in the system's cache, as far as known
         self.file: BinaryIO = open(path, "rb")
         try:
             version = np.lib.format.read_magic(self.file)
@@ -127,8 +147,20 @@ class NpyReader:
         return int(self.shape[0])
 
     def __getitem__(self, rows: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
-        """The rows with these indices, in this order."""
-        result = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        """The rows with these indices, in this order.
+
+        They come from a memory map as long as all rows are in the system's cache. From the disk, a
+        memory map would read one page after the other.
+        """
+        result = aligned_empty((len(rows), *self.shape[1:]), self.dtype)
+        if self.cached:
+            if self.map is None:
+                self.map = np.memmap(self.file, self.dtype, "r", self.start, self.shape)
+            before = reads_from_disk()
+            np.take(self.map, rows, axis=0, out=result, mode="clip")  # "raise" would need a buffer
+            self.cached = reads_from_disk() == before
+            return result
+        self.map = None  # its pages would count as memory of the process
         size = math.prod(self.shape[1:]) * self.dtype.itemsize
         file, starts = self.file.fileno(), [self.start + row * size for row in rows.tolist()]
         if hasattr(os, "posix_fadvise"):  # missing on macOS

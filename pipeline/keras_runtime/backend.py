@@ -7,19 +7,44 @@ import sys
 
 from pipeline.base import params
 from pipeline.base.errors import InputError
-from pipeline.keras_runtime.backend_params import Backend
+from pipeline.keras_runtime.backend_params import Backend, Kind, Precision
 
 # Packages that Keras and TensorFlow import if they are installed. No stage needs this.
 UNUSED = ("PIL", "jax", "matplotlib", "pandas", "sklearn")
 
 
-def start(threads: int | None = None) -> str:
+# They make TensorFlow use the matrix products and convolutions of Eigen. Unlike those of oneDNN,
+# their bits do not depend on the instruction sets and caches of the processor. The gradients of
+# convolutions use oneDNN nevertheless.
+PORTABLE = {
+    "TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL": "false",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+}
+
+
+def start_for_denoiser() -> str:
+    """Like `start`; portable for a dense network in float32.
+
+    Otherwise oneDNN is used, which computes convolutions twice as fast.
+    """
+    dense = params.read("model", Kind).kind == "dense"
+    return start(portable=dense and params.read("train", Precision).precision == "float32")
+
+
+def start(threads: int | None = None, portable: bool = True) -> str:
     """Imports Keras, configured by the section `train` of params.yaml; returns the device's name.
 
     `threads` is the number of threads of TensorFlow within an operation, by default the number of
-    cores, but at least 2. Raises InputError if the backend or the device is not available.
+    cores, but at least 2. With `portable`, TensorFlow gives the same bits on any x86-64 processor
+    with AVX2 and FMA. Raises InputError if the backend or the device is not available.
     """
     section = params.read("train", Backend)
+    if section.backend == "tensorflow" and portable:
+        os.environ.update(PORTABLE)
+        # The order of XLA's sums depends on the length of the processor's vectors.
+        flags = os.environ.get("XLA_FLAGS", "")
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_max_isa=AVX2"
     if importlib.util.find_spec(section.backend) is None:
         raise InputError(
             f"train.backend is '{section.backend}', which is not installed: "
@@ -45,6 +70,29 @@ def start(threads: int | None = None) -> str:
             "see docs/usage.md, or set train.device to 'auto'"
         )
     return gpu or "CPU"
+
+
+def distribute(backend: str) -> int:
+    """Makes Keras split each batch among all GPUs; returns their number, or 1 if there is none.
+
+    Models must be created after this call. It is for training alone: with it, Keras's
+    `predict_on_batch` returns each image once per GPU.
+    """
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        gpus = tf.config.list_logical_devices("GPU")
+        if len(gpus) > 1:
+            tf.distribute.experimental_set_strategy(tf.distribute.MirroredStrategy())
+        return max(1, len(gpus))
+    if backend == "jax":
+        import keras
+
+        devices = keras.distribution.list_devices()
+        if len(devices) > 1:
+            keras.distribution.set_distribution(keras.distribution.DataParallel())
+        return len(devices)
+    return 1
 
 
 def import_keras(backend: str) -> None:

@@ -1,4 +1,4 @@
-"""The keys of the section `train` of params.yaml that decide how Keras is started."""
+"""The keys of params.yaml that decide how Keras is started."""
 
 from typing import Literal
 
@@ -8,3 +8,15 @@ from pipeline.base.params import Section
 class Backend(Section, extra="ignore"):
     backend: Literal["tensorflow", "jax", "torch"]
     device: Literal["auto", "cpu", "gpu"]
+
+
+class Precision(Section, extra="ignore"):
+    """Of the section `train`."""
+
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
+
+
+class Kind(Section, extra="ignore"):
+    """Of the section `model`."""
+
+    kind: Literal["dense", "conv", "unet"]

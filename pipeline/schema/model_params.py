@@ -4,14 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.base.params import Section
+from pipeline.keras_runtime.backend_params import Kind
 
 Units = Annotated[int, Field(ge=1, le=65536)]
 Filters = Annotated[int, Field(ge=1, le=4096)]
 
 
-class Model(Section):
-    kind: Literal["dense", "conv", "unet"]
+class Model(Kind, extra="forbid"):
     encoder: Annotated[list[Units], Field(min_length=1)]
     decoder: list[Units]
     filters: Annotated[list[Filters], Field(min_length=1, max_length=8)]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from pipeline.base.params import Section, Seed
-from pipeline.keras_runtime.backend_params import Backend
+from pipeline.keras_runtime.backend_params import Backend, Precision
 
 
 class Augment(Section):
@@ -13,7 +13,7 @@ class Augment(Section):
     shift: Annotated[int, Field(ge=0, le=255)]
 
 
-class Train(Backend, extra="forbid"):
+class Train(Backend, Precision, extra="forbid"):
     epochs: PositiveInt
     batch_size: PositiveInt
     optimizer: Literal["adam", "adamw", "nadam", "rmsprop", "sgd"]
@@ -25,7 +25,6 @@ class Train(Backend, extra="forbid"):
     fresh_noise: bool
     augment: Augment
     patience: PositiveInt | None
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
     steps_per_execution: PositiveInt
     tensorboard: bool
     seed: Seed

@@ -11,7 +11,7 @@ from pipeline.base import files
 if TYPE_CHECKING:
     import keras
 
-    from denoiser.training import Images
+    from denoiser.noise import Images
 
 
 def log_folder() -> Path:

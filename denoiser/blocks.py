@@ -1,0 +1,114 @@
+"""Blocks of batches: the data that one call of a compiled function trains on."""
+
+import math
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+
+class Rows(Protocol):
+    """Rows of shape (n, ...): an array, or a file of which only a block is in memory."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, rows: npt.NDArray[np.intp], /) -> npt.NDArray[Any]: ...
+
+
+MAX_BYTES = 100_000_000  # in a block; a few blocks are in memory at once
+
+
+class Blocks(keras.utils.PyDataset):
+    """Blocks of up to `steps` batches and MAX_BYTES, for `MultiStepModel`.
+
+    A block is a tuple (counters, *arrays) of arrays of shape (batch, steps, ...). The batch is the
+    first axis, which Keras splits among several devices. The last batches of an epoch may form a
+    shorter block, and a last, smaller batch forms a block of one step. `multiple` drops up to
+    `multiple` - 1 rows of it, so that devices get equal shares.
+
+    The order of the rows depends only on the seed and the epoch; without a seed, the rows keep
+    their order. `counters`, int32, numbers the rows across epochs, modulo 2³¹. It makes the random
+    numbers of each batch different (random.py).
+    """
+
+    def __init__(
+        self,
+        *arrays: Rows,
+        batch_size: int,
+        steps: int = 1,
+        seed: int | None = None,
+        multiple: int = 1,
+    ) -> None:
+        super().__init__()
+        self.arrays, self.batch_size, self.seed = arrays, batch_size, seed
+        row = sum(math.prod(array.shape[1:]) * array.dtype.itemsize for array in arrays)
+        self.steps = max(1, min(steps, MAX_BYTES // (batch_size * row)))
+        self.epoch = -1
+        self.order = np.arange(len(arrays[0]))
+        self.batches, rest = divmod(len(self.order), batch_size)
+        self.rest = rest - rest % multiple
+        self.full_blocks = -(-self.batches // self.steps)
+
+    def on_epoch_begin(self) -> None:
+        self.epoch += 1
+        if self.seed is not None:
+            rng = np.random.default_rng([self.seed, self.epoch])
+            self.order = rng.permutation(len(self.order))
+
+    @property
+    def num_batches(self) -> int:
+        """The number of blocks; Keras prescribes the name."""
+        return self.full_blocks + bool(self.rest)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """The number of batches."""
+        return self.batches + bool(self.rest)
+
+    def __getitem__(self, index: int) -> tuple[npt.NDArray[Any], ...]:
+        first = min(index * self.steps, self.batches)
+        if index < self.full_blocks:
+            steps, size = min(self.steps, self.batches - first), self.batch_size
+        else:
+            steps, size = 1, self.rest
+        start = first * self.batch_size
+        positions = np.arange(start, start + steps * size).reshape(steps, size).T
+        counters = (positions + max(self.epoch, 0) * len(self.order)) % 2**31
+        rows = self.order[positions]
+        arrays = (array[rows.ravel()] for array in self.arrays)
+        return counters.astype(np.int32), *(a.reshape(*rows.shape, *a.shape[1:]) for a in arrays)
+
+
+def to_tf_dataset(blocks: Blocks) -> Any:
+    """The blocks in the form that `fit` reads fastest.
+
+    For TensorFlow it is a `tf.data.Dataset` that reads a block while the previous one is in use. It
+    has no autotuning, unlike the dataset that Keras creates from a PyDataset, because autotuning
+    delays some epochs by a second or more (benchmarks/README.md). Other backends get the blocks
+    unchanged.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return blocks
+    import tensorflow as tf
+
+    dtypes = [tf.int32, *(tf.as_dtype(array.dtype) for array in blocks.arrays)]
+    shapes = [(None, None), *((None, None, *array.shape[1:]) for array in blocks.arrays)]
+
+    def read(index: np.int64) -> tuple[npt.NDArray[Any], ...]:
+        if index == 0:
+            blocks.on_epoch_begin()
+        return blocks[int(index)]
+
+    def block(index: Any) -> tuple[Any, ...]:
+        arrays = tf.numpy_function(read, [index], dtypes)
+        return tuple(map(tf.ensure_shape, arrays, shapes))
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.threading.private_threadpool_size = 1
+    dataset = tf.data.Dataset.range(blocks.num_batches).map(block)
+    return dataset.prefetch(1).with_options(options)
