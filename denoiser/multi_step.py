@@ -90,9 +90,9 @@ def _while_loop(step: Callable[..., Any], prepare: Prepare, block: Any, xla: boo
 
     @tf.function(jit_compile=xla, autograph=False)  # type: ignore[untyped-decorator]
     def loop(steps: Any, batches: Any) -> None:
-        def body(index: Any) -> Any:
+        def body(index: Any) -> tuple[Any]:
             step(tuple(tf.gather(array, index, axis=axis) for array in batches))
-            return index + 1
+            return (index + 1,)
 
         tf.while_loop(lambda index: index < steps, body, [0], parallel_iterations=1)
 
