@@ -21,6 +21,7 @@ PORTABLE = {
     "TF_ENABLE_ONEDNN_OPTS": "0",
     "ONEDNN_MAX_CPU_ISA": "AVX2",
 }
+THREADS = 4  # fixed, because the bits of Eigen's products depend on it
 
 
 def start_for_denoiser() -> str:
@@ -35,9 +36,10 @@ def start_for_denoiser() -> str:
 def start(threads: int | None = None, portable: bool = True) -> str:
     """Imports Keras, configured by the section `train` of params.yaml; returns the device's name.
 
-    `threads` is the number of threads of TensorFlow within an operation, by default the number of
-    cores, but at least 2. With `portable`, TensorFlow gives the same bits on any x86-64 processor
-    with AVX2 and FMA. Raises InputError if the backend or the device is not available.
+    With `portable`, TensorFlow gives the same bits on any x86-64 processor with AVX2 and FMA.
+    `threads` is the number of threads of TensorFlow within an operation, by default THREADS if
+    `portable`, and otherwise the number of cores, but at least 2. Raises InputError if the backend
+    or the device is not available.
     """
     section = params.read("train", Backend)
     if section.backend == "tensorflow" and portable:
@@ -63,6 +65,9 @@ def start(threads: int | None = None, portable: bool = True) -> str:
     # The user's ~/.keras/keras.json must not affect the result.
     keras.config.set_floatx("float32")
     keras.config.set_image_data_format("channels_last")
+    if threads is None:
+        # oneDNN gives the same bits with any number of threads from 2 on, but others with 1.
+        threads = THREADS if portable else max(2, os.cpu_count() or 2)
     gpu = find_gpu(section.backend, threads)
     if section.device == "gpu" and gpu is None:
         raise InputError(
@@ -111,13 +116,12 @@ def import_keras(backend: str) -> None:
         del sys.modules[name]
 
 
-def find_gpu(backend: str, threads: int | None) -> str | None:
+def find_gpu(backend: str, threads: int) -> str | None:
     """The name of the GPU that the backend uses, or None."""
     if backend == "tensorflow":
         import tensorflow as tf
 
-        # XLA gives the same bits with any number of threads from 2 on, but others with 1.
-        tf.config.threading.set_intra_op_parallelism_threads(threads or max(2, os.cpu_count() or 2))
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
         for gpu in tf.config.list_physical_devices("GPU"):
             return f"GPU ({tf.config.experimental.get_device_details(gpu)['device_name']})"
         return None
