@@ -1,11 +1,13 @@
 """The same result on processors with other instruction sets (docs/reproducibility.md)."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from pipeline.base import params
-from tests.conftest import Clone
+from tests.conftest import ROOT, Clone
 from tools import processor
 
 # They limit the libraries to the instruction sets of a processor that lacks AVX-512. The stages
@@ -27,3 +29,28 @@ def test_a_processor_without_avx_512_computes_the_same_bytes(digits: Clone, tmp_
     locks = [params.load_yaml(str(c.folder / "dvc.lock"))["stages"] for c in (digits, clone)]
     for stage in locks[0]:
         assert locks[1][stage]["outs"] == locks[0][stage]["outs"], stage
+
+
+# The gradient of weights of 64x512, as in the default network.
+GRADIENT = """
+import os, sys
+os.cpu_count = lambda: int(sys.argv[1])
+from pipeline.keras_runtime import backend
+backend.start_for_denoiser()
+import numpy as np
+import tensorflow as tf
+x, gradient = (np.random.default_rng(0).random((128, n), np.float32) for n in (64, 512))
+product = tf.function(lambda x, y: tf.matmul(x, y, transpose_a=True), jit_compile=True)
+sys.stdout.buffer.write(product(x, gradient).numpy().tobytes())
+"""
+
+
+def test_products_do_not_depend_on_the_number_of_cores() -> None:
+    results = {
+        subprocess.run(
+            [sys.executable, "-c", GRADIENT, cores], cwd=ROOT, capture_output=True, check=True
+        ).stdout
+        for cores in ("1", "2", "64")
+    }
+    assert len(results) == 1
+    assert len(results.pop()) == 64 * 512 * 4
