@@ -47,10 +47,7 @@ def here() -> None:
     arrays = files.NpyReader(NOISY), files.NpyReader(CLEAN)
     steps = train.steps_per_execution
     blocks = Blocks(*arrays, batch_size=BATCH, steps=steps, seed=train.seed)
-    dataset = to_tf_dataset(blocks)
-    if len(arrays[0]) > STEPS * BATCH:
-        dataset = dataset.take(STEPS // steps)
-    serve_fit(model, dataset, shuffle=False)
+    serve_fit(model, to_tf_dataset(blocks).take(STEPS // steps), shuffle=False)
 
 
 def jax() -> None:

@@ -31,8 +31,8 @@ class Blocks(keras.utils.PyDataset):
     `multiple` - 1 rows of it, so that devices get equal shares.
 
     The order of the rows depends only on the seed and the epoch; without a seed, the rows keep
-    their order. `counters`, int32, numbers the rows across epochs, modulo 2³¹. It makes the random
-    numbers of each batch different (random.py).
+    their order. `counters`, int32, numbers the rows across epochs, modulo 2³¹; a `DeviceGenerator`
+    with the counter of a batch's first row draws other numbers for each batch.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Metrics of images against their clean originals, image by image."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -75,7 +75,11 @@ def score(clean: Images, images: Images) -> Scores:
 
 def score_blocks(pairs: Iterable[tuple[Images, Images]]) -> Scores:
     """Each metric of each image, given blocks of (clean, images)."""
-    blocks = [score(*pair) for pair in pairs]
+    return concatenate([score(*pair) for pair in pairs])
+
+
+def concatenate(blocks: Sequence[Scores]) -> Scores:
+    """The scores of all images, given those of blocks of images."""
     return {name: np.concatenate([block[name] for block in blocks]) for name in METRICS}
 
 

@@ -97,12 +97,10 @@ def score(split: str, denoisers: dict[str, Denoiser]) -> dict[str, dict[str, flo
         starts = range(0, len(clean), BLOCK_SIZE)
     with ThreadPoolExecutor() as pool:
         blocks = list(pool.map(partial(score_block, split, denoisers), starts))
-    results = {}
-    for method in denoisers:
-        parts = [block[method] for block in blocks]
-        metrics = {name: np.concatenate([part[name] for part in parts]) for name in scores.METRICS}
-        results[method] = scores.means(metrics)
-    return results
+    return {
+        method: scores.means(scores.concatenate([block[method] for block in blocks]))
+        for method in denoisers
+    }
 
 
 def score_block(split: str, denoisers: dict[str, Denoiser], start: int) -> dict[str, scores.Scores]:

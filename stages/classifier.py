@@ -25,9 +25,8 @@ def main() -> None:
     network = classifier_model.build(images.shape[1], one_hot.shape[1])
     # The number of steps per block affects the speed, but not the result.
     blocks = Blocks(images, one_hot, batch_size=section.batch_size, steps=25, seed=section.seed)
-    rate = keras.optimizers.schedules.CosineDecay(
-        section.learning_rate, section.epochs * blocks.steps_per_epoch
-    )
+    steps = section.epochs * blocks.steps_per_epoch
+    rate = training.schedule("cosine", section.learning_rate, 0, steps)
     model = training.compile_model(network, "adam", rate, "categorical_crossentropy", xla=False)
     model.fit(to_tf_dataset(blocks), epochs=section.epochs, shuffle=False, verbose=2)
     model_files.save_model(network, model_files.CLASSIFIER)

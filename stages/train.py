@@ -1,6 +1,6 @@
 """Trains the autoencoder to map noisy to clean images."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from denoiser import noise
 from pipeline.base import files, params
@@ -12,9 +12,6 @@ from pipeline.schema.noise_params import Noise
 from pipeline.schema.train_params import Train
 from pipeline.train_io import checkpoint_file, tensorboard_log
 from pipeline.train_io.epoch_log import EpochLog
-
-if TYPE_CHECKING:
-    pass
 
 DATA = [f"data/{kind}/x_{split}.npy" for split in ("train", "val") for kind in ("noisy", "split")]
 LOGGED_IMAGES = 10  # validation images in TensorBoard

@@ -7,15 +7,14 @@ import sys
 
 from pipeline.base import params
 from pipeline.base.errors import InputError
-from pipeline.keras_runtime.backend_params import Backend, Kind, Precision
+from pipeline.keras_runtime.backend_params import Backend, Kind
 
 # Packages that Keras and TensorFlow import if they are installed. No stage needs this.
 UNUSED = ("PIL", "jax", "matplotlib", "pandas", "sklearn")
 
-
-# They make TensorFlow use the matrix products and convolutions of Eigen. Unlike those of oneDNN,
-# their bits do not depend on the instruction sets and caches of the processor. The gradients of
-# convolutions use oneDNN nevertheless.
+# Variables that make TensorFlow use the matrix products and convolutions of Eigen. Unlike those of
+# oneDNN, their bits do not depend on the instruction sets and caches of the processor. The
+# gradients of convolutions use oneDNN nevertheless.
 PORTABLE = {
     "TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL": "false",
     "TF_ENABLE_ONEDNN_OPTS": "0",
@@ -30,7 +29,7 @@ def start_for_denoiser() -> str:
     Otherwise oneDNN is used, which computes convolutions twice as fast.
     """
     dense = params.read("model", Kind).kind == "dense"
-    return start(portable=dense and params.read("train", Precision).precision == "float32")
+    return start(portable=dense and params.read("train", Backend).precision == "float32")
 
 
 def start(threads: int | None = None, portable: bool = True) -> str:

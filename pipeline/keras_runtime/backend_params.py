@@ -6,13 +6,10 @@ from pipeline.base.params import Section
 
 
 class Backend(Section, extra="ignore"):
-    backend: Literal["tensorflow", "jax", "torch"]
-    device: Literal["auto", "cpu", "gpu"]
-
-
-class Precision(Section, extra="ignore"):
     """Of the section `train`."""
 
+    backend: Literal["tensorflow", "jax", "torch"]
+    device: Literal["auto", "cpu", "gpu"]
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
 
 

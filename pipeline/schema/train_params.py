@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from pipeline.base.params import Section, Seed
-from pipeline.keras_runtime.backend_params import Backend, Precision
+from pipeline.keras_runtime.backend_params import Backend
 
 
 class Augment(Section):
@@ -13,7 +13,7 @@ class Augment(Section):
     shift: Annotated[int, Field(ge=0, le=255)]
 
 
-class Train(Backend, Precision, extra="forbid"):
+class Train(Backend, extra="forbid"):
     epochs: PositiveInt
     batch_size: PositiveInt
     optimizer: Literal["adam", "adamw", "nadam", "rmsprop", "sgd"]
