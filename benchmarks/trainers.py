@@ -34,13 +34,12 @@ def here() -> None:
     """The stage `train`, but with 375 batches in each epoch, however long the data."""
     from denoiser import models, training
     from denoiser.blocks import Blocks, to_tf_dataset
-    from pipeline.base import files, params, process
+    from pipeline.base import files, params
     from pipeline.keras_runtime import backend
     from pipeline.schema.model_params import Model
     from pipeline.schema.train_params import Train
 
     train = params.read("train", Train)
-    process.keep_freed_memory()
     backend.start_for_denoiser()
     network = models.build(UNITS[0], **dict(params.read("model", Model)))
     model = training.compile_model(network, train.optimizer, train.learning_rate, train.loss)

@@ -19,13 +19,18 @@ from pipeline.base import PARENT, errors
 OWNER = "DENOISER_OWNER"
 
 
-def run_stage(main: Callable[[], None]) -> NoReturn:
-    """Runs the `main` function of a stage and exits with the status of `errors.run_main`."""
+def run_stage(main: Callable[[], None], keep_memory: bool = True) -> NoReturn:
+    """Runs the `main` function of a stage and exits with the status of `errors.run_main`.
+
+    With `keep_memory`, it calls `keep_freed_memory` first, which speeds up stages that compute with
+    NumPy. It slows down training, whose threads then use up to twice the memory.
+    """
     if "DVC_STAGE" in os.environ:  # DVC sets this variable for its stages
         threading.Thread(target=end_with_parent, daemon=True).start()
     folder = os.open(".", os.O_RDONLY)
     wait_for_other_stages(folder)
-    keep_freed_memory()
+    if keep_memory:
+        keep_freed_memory()
     status = errors.run_main(main)
     # Skip the normal shutdown of Python. It aborted finished stages while threads of Arrow were
     # still running (apache/arrow#34314), and after Ctrl-C during training it waited for seconds
