@@ -9,7 +9,7 @@ from benchmarks.measure import CSVS, Row, alternately, clone, ratio, run
 # baselines.
 GUIDE: dict[str, dict[str, Any]] = {
     "fetch": {"source": "none"},
-    "load": {"train_csv": "csv/test.csv", "test_csv": "csv/train.csv"},
+    "load": {"train": "csv/test.csv", "test": "csv/train.csv"},
     "baselines": {"methods": []},
     "train": {"patience": None},
 }

@@ -2,134 +2,88 @@
 
 import argparse
 import contextlib
-import functools
-import io
 import math
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image, ImageOps
 from tqdm import tqdm
 
-from denoiser import noise, scores, tiles
-from pipeline.base import files
+from denoiser.band_noise import noisy_rows
+from denoiser.band_scores import BandScores
+from denoiser.picture_denoiser import PictureDenoiser, picture_denoiser
+from denoiser.tiles import Rows
+from pipeline.base import params
 from pipeline.base.errors import InputError
+from pipeline.command_line import arguments, picture_paths
+from pipeline.command_line.image_output import Output
+from pipeline.image_io import image_files
+from pipeline.keras_runtime import backend, model_files
+from pipeline.keras_runtime.backend_params import Backend
 
-if TYPE_CHECKING:
-    import keras
-
-SUFFIXES = (".png", ".jpg", ".jpeg")
-MAX_TILE = 128  # side in pixels, for networks that accept images of any size
-SEED = 42
-
-
-class Picture(NamedTuple):
-    """Pixels of shape (height, width, 1 or 3) in [0, 1], and an alpha channel or None."""
-
-    pixels: npt.NDArray[np.float32]
-    alpha: Image.Image | None
+INTERRUPTED = 130  # the exit status after Ctrl-C
 
 
-def main(arguments: list[str] | None = None) -> int:
+class Scores(NamedTuple):
+    """The scores of the input and of the output, or their means."""
+
+    psnr_noisy: float
+    psnr_denoised: float
+    ssim_noisy: float
+    ssim_denoised: float
+
+    def __str__(self) -> str:
+        # SSIM is NaN for pictures under 11x11 pixels.
+        noisy, denoised = ("-" if math.isnan(ssim) else f"{ssim:.4f}" for ssim in self[2:])
+        return (
+            f"PSNR {self.psnr_noisy:.2f} dB noisy, {self.psnr_denoised:.2f} dB denoised; "
+            f"SSIM {noisy} noisy, {denoised} denoised"
+        )
+
+
+def main(words: Sequence[str] | None = None) -> int:
     """Runs the program and returns the exit status: 0, or 1 if there was any error."""
-    options = build_parser().parse_args(arguments)
-    status = 0
+    options = arguments.parse(words)
     try:
-        paths = list(input_output_paths(options.image, options.output))
-        model = load_model(options.model)
+        jobs, left_out = picture_paths.find_jobs(
+            options.image, options.output, options.clean, options.overwrite
+        )
+        denoise = load_denoiser(options.model, options.device, options.ensemble)
+        if left_out:
+            more = f" and {len(left_out) - 3} more" if len(left_out) > 3 else ""
+            names = ", ".join(left_out[:3]) + more
+            report(f"{options.image}: left out because of the ends of their names: {names}")
+        return run(jobs, denoise, options)
     except (InputError, OSError) as error:
         report(str(error))
         return 1
-    for source, target in tqdm(paths, unit="image", disable=len(paths) == 1):
-        try:
-            picture = read(source)
-            noisy = add_noise(picture, *options.noisy) if options.noisy else picture
-            denoised = Picture(denoise(model, noisy.pixels), picture.alpha)
-            if options.clean:
-                clean = Path(options.clean)
-                picture = read(str(clean / Path(source).name if clean.is_dir() else clean))
-            if options.clean or options.noisy:
-                before, after = psnr(picture, noisy), psnr(picture, denoised)
-                report(f"{source}: {before} noisy, {after} denoised")
-            write(denoised, target)
-        except (InputError, OSError, Image.DecompressionBombError) as error:
-            report(f"{source}: {error}")
-            status = 1
-    return status
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
-def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m denoiser", description=__doc__)
-    parser.add_argument("image", help="a PNG or JPEG, a folder of them, or - for standard input")
-    parser.add_argument(
-        "-o", "--output", required=True, help="a file, a folder, or - for standard output (PNG)"
-    )
-    parser.add_argument("--model", default="models/autoencoder.keras", help="default: %(default)s")
-    parser.add_argument(
-        "--noisy",
-        nargs="?",
-        const="uniform:0.9",
-        type=parse_noise,
-        metavar="KIND:AMOUNT",
-        help="add noise first and print the PSNR; default: %(const)s; "
-        f"kinds: {', '.join(noise.NOISE_KINDS)}",
-    )
-    parser.add_argument(
-        "--clean", help="the clean image, or a folder with the same file names; prints the PSNR"
-    )
-    return parser
-
-
-def parse_noise(text: str) -> tuple[noise.NoiseKind, float]:
-    """Parses KIND:AMOUNT. Raises ArgumentTypeError for argparse."""
-    name, _, number = text.partition(":")
-    for kind in noise.NOISE_KINDS:
-        if kind == name:
-            try:
-                amount = float(number)
-            except ValueError:
-                break
-            if 0 <= amount <= (1 if kind in noise.FRACTION_KINDS else 100):
-                return kind, amount
-    raise argparse.ArgumentTypeError(f"{text!r} is not a valid noise such as uniform:0.9")
-
-
-def input_output_paths(image: str, output: str) -> Iterator[tuple[str, str]]:
-    """Yields the input and output path of each picture. Raises InputError."""
-    folder = Path(image)
-    if not folder.is_dir():
-        if output != "-" and Path(output).suffix.lower() not in SUFFIXES:
-            raise InputError(f"{output}: the name must end with {', '.join(SUFFIXES)}")
-        if not Path(output).parent.is_dir():
-            raise InputError(f"{output}: the folder does not exist")
-        yield image, output
-        return
-    names = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    if not names:
-        raise InputError(f"{image}: the folder has no PNG or JPEG")
-    if output == "-" or Path(output).is_file():
-        raise InputError(f"{output}: if the input is a folder, the output must be a folder")
-    Path(output).mkdir(parents=True, exist_ok=True)
-    yield from ((str(folder / name), str(Path(output) / name)) for name in names)
-
-
-def load_model(path: str) -> "keras.Model":
-    """Imports Keras, which takes seconds, and loads a model. Raises InputError if it fails."""
+def load_denoiser(path: str, device: str, average: bool) -> PictureDenoiser:
+    """Starts Keras, which takes seconds, and loads a model. Raises InputError if it fails."""
     if not Path(path).is_file():
         raise InputError(f"{path}: no such model; run `dvc repro`, or pass another with --model")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with silence_stderr():
+        start_keras(device)
+        model = model_files.load_model(path)
     try:
-        with silence_stderr():
-            import keras
+        return picture_denoiser(model, average)
+    except ValueError as error:
+        raise InputError(f"{path} is not a denoiser: {error}; pass another with --model") from error
 
-            return keras.saving.load_model(path, compile=False)
-    except Exception as error:  # Keras raises many types; ValueError for code in a Lambda layer
-        raise InputError(f"{path} cannot be loaded: {error}") from error
+
+def start_keras(device: str) -> None:
+    """Starts Keras, with train.backend of params.yaml if the current folder is the project's."""
+    try:
+        name: str = params.read("train", Backend).backend
+    except (InputError, OSError):
+        name = "tensorflow"
+    backend.configure(name, device)
 
 
 @contextlib.contextmanager
@@ -145,80 +99,72 @@ def silence_stderr() -> Iterator[None]:
         os.close(stderr)
 
 
-def read(path: str) -> Picture:
-    """Reads a picture, rotated upright. Raises OSError or DecompressionBombError."""
-    with Image.open(io.BytesIO(sys.stdin.buffer.read()) if path == "-" else path) as file:
-        image = ImageOps.exif_transpose(file)
-        if image.mode[0] in "IF":  # 16 bits: `convert` would clip them at 255
-            values = np.clip(np.asarray(image, np.float32) / np.float32(65535), 0, 1)
-            return Picture(values[:, :, None], None)
-        alpha = None
-        if image.has_transparency_data:
-            image = image.convert("RGBA" if image.mode in ("P", "RGB", "RGBA") else "LA")
-            alpha = image.getchannel("A")
-        image = image.convert("L" if image.mode in ("1", "L", "LA") else "RGB")
-        pixels = np.asarray(image, np.float32) / np.float32(255)
-        return Picture(pixels.reshape(image.height, image.width, -1), alpha)
+def run(
+    jobs: list[picture_paths.Job], denoise: PictureDenoiser, options: argparse.Namespace
+) -> int:
+    """Denoises all pictures, prints errors and scores, and returns the exit status."""
+    results, status = list[Scores](), 0
+    # None: a progress bar only if standard error is a terminal.
+    for job in tqdm(jobs, unit="picture", disable=True if len(jobs) == 1 else None):
+        try:
+            scores = denoise_file(job, denoise, options)
+        except (InputError, OSError, MemoryError) as error:
+            text = str(error) or "there is not enough memory"
+            report(text if job.source in text else f"{job.source}: {text}")
+            status = 1
+            continue
+        if scores is not None:
+            report(f"{job.source}: {scores}")
+            results.append(scores)
+    if len(results) > 1:
+        means = Scores(*np.mean(np.array(results), axis=0).tolist())
+        report(f"mean of {len(results)} pictures: {means}")
+    return status
 
 
-def add_noise(picture: Picture, kind: noise.NoiseKind, amount: float) -> Picture:
-    """The picture with noise, which is the same in every run."""
-    rng = np.random.default_rng(SEED)
-    rows = noise.add_noise(picture.pixels.reshape(1, -1), kind, amount, rng)
-    return picture._replace(pixels=rows.reshape(picture.pixels.shape))
+def denoise_file(
+    job: picture_paths.Job, denoise: PictureDenoiser, options: argparse.Namespace
+) -> Scores | None:
+    """Denoises a picture; returns its scores if noise is added or the clean picture is given.
 
-
-def denoise(model: "keras.Model", pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Denoises each channel separately, as a grayscale image."""
-    side = min(MAX_TILE, max(pixels.shape[:2]))
-    try:
-        network = resize(model, side)
-    except ValueError:
-        network, side = model, math.isqrt(model.input_shape[1])
-    channels = np.moveaxis(pixels, 2, 0)
-    return np.stack(
-        [tiles.denoise(channel, network.predict_on_batch, side) for channel in channels], axis=2
-    )
-
-
-@functools.cache
-def resize(model: "keras.Model", side: int) -> "keras.Model":
-    """The model for images of side x side pixels; cached, because Keras compiles it on first use.
-
-    Raises ValueError if the model accepts images of one size only.
+    Raises InputError if a picture cannot be read or written, or if the clean one differs in shape.
     """
-    from denoiser import models
-
-    return models.for_side(model, side)
-
-
-def psnr(clean: Picture, picture: Picture) -> str:
-    """The PSNR as text, at most 100 dB. Raises InputError if the pictures differ in shape."""
-    if clean.pixels.shape != picture.pixels.shape:
-        raise InputError("the clean image differs in its size or its number of channels")
-    rows = (each.pixels.reshape(1, -1).astype(np.float64) for each in (clean, picture))
-    return f"{scores.psnr(*rows)[0]:.2f} dB"
-
-
-def write(picture: Picture, path: str) -> None:
-    """Writes a file atomically, or a PNG to standard output."""
-    values = np.rint(picture.pixels * 255).astype(np.uint8)
-    image = Image.fromarray(values[:, :, 0] if values.shape[2] == 1 else values)
-    jpeg = Path(path).suffix.lower() in (".jpg", ".jpeg")
-    if picture.alpha is not None and not jpeg:  # JPEG has no transparency
-        image.putalpha(picture.alpha)
-    encoded = io.BytesIO()
-    image.save(encoded, "JPEG" if jpeg else "PNG", **({"quality": 95} if jpeg else {}))
-    if path == "-":
-        sys.stdout.buffer.write(encoded.getvalue())
-        return
-    with files.atomic_write(path) as temporary:
-        temporary.write_bytes(encoded.getvalue())
+    picture = image_files.read(job.source, options.white)
+    if picture.frames > 1:
+        report(f"{job.source}: only the first of its {picture.frames} frames is denoised")
+    clean = picture if job.clean is None else image_files.read(job.clean, options.white)
+    if clean.shape != picture.shape:
+        raise InputError(
+            f"{job.source}: the clean picture {job.clean} differs in its size or its number of "
+            "channels: pass the one that belongs to it"
+        )
+    height, width, _ = picture.shape
+    rows: Rows = picture.rows
+    if options.noisy:
+        kind, amount = options.noisy
+        rows = noisy_rows(picture.rows, height, kind, amount, clip=not options.unclipped)
+    scored = bool(options.noisy or options.clean)
+    before, after = BandScores(), BandScores()
+    output, top = Output(picture, job.target), 0
+    with tqdm(
+        total=height * width, unit="pixel", unit_scale=True, desc=job.source, leave=False,
+        disable=None,
+    ) as bar:  # fmt: skip
+        for raw in denoise(rows, picture.shape, bar.update):
+            band = np.clip(raw, 0, 1, out=raw)
+            output.append(band)
+            if scored:
+                original = clean.rows(top, top + len(band))
+                before.add(original, rows(top, top + len(band)))
+                after.add(original, band)
+            top += len(band)
+    output.write()
+    return Scores(before.psnr(), after.psnr(), before.ssim(), after.ssim()) if scored else None
 
 
 def report(line: str) -> None:
     """Prints a line on standard error, above the progress bar."""
-    tqdm.write(" ".join(line.split()), file=sys.stderr)
+    tqdm.write(" ".join(line.splitlines()), file=sys.stderr)
 
 
 if __name__ == "__main__":

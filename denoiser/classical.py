@@ -1,9 +1,8 @@
 """Classical denoisers, the baselines of the network, tuned on noisy and clean images.
 
-Noisy, clean and denoised images have shape (n, side*side), float32, in [0, 1].
+Noisy, clean and denoised images have the layout of layout.py, float32, in [0, 1].
 """
 
-import math
 from collections.abc import Callable, Iterable
 from operator import itemgetter
 
@@ -13,6 +12,7 @@ import scipy.ndimage
 import skimage.restoration
 
 from denoiser import scores
+from denoiser.layout import from_planes, side_and_channels, to_planes
 
 Images = npt.NDArray[np.float32]
 Denoiser = Callable[[Images], Images]
@@ -81,13 +81,12 @@ def subtract_mean(noisy: Images, clean: Images) -> Denoiser:
 
 
 def apply_filter(method: str, setting: float, images: Images) -> Images:
-    """Filters each image separately.
+    """Filters each channel of each image separately.
 
     The median filter with a square window and the Gaussian filter are SciPy's; non-local means
     ("nlm", Buades et al., 2005) is scikit-image's.
     """
-    side = math.isqrt(images.shape[1])
-    squares = images.reshape(-1, side, side)
+    squares = to_planes(images)
     if method == "median":
         result = scipy.ndimage.median_filter(squares, (1, int(setting), int(setting)))
     elif method == "gaussian":
@@ -101,7 +100,8 @@ def apply_filter(method: str, setting: float, images: Images) -> Images:
         )
     else:
         result = total_variation(squares, setting)
-    return np.asarray(result, np.float32).reshape(images.shape)
+    _, channels = side_and_channels(images.shape[1])
+    return from_planes(np.asarray(result, np.float32), channels)
 
 
 def total_variation(images: Images, weight: float) -> Images:

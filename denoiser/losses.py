@@ -1,10 +1,11 @@
-"""Losses that Keras lacks, for images of shape (n, side*side) in [0, 1]."""
+"""Losses that Keras lacks, for images in the layout of layout.py, in [0, 1]."""
 
-import math
 from typing import Any
 
 import numpy as np
 from keras import ops
+
+from denoiser.layout import side_and_channels
 
 WINDOW = 11  # pixels, as in scores.py, which is not imported because it imports scikit-image
 
@@ -24,10 +25,9 @@ def ssim(clean: Any, denoised: Any) -> Any:
     """0.84·(1 − SSIM) + 0.16·MAE of each image, shape (n,); for images of at least 11x11.
 
     The weights are those of Zhao et al., "Loss functions for image restoration with neural
-    networks", 2017, with single-scale SSIM as in scores.py.
+    networks", 2017, with single-scale SSIM as in scores.py, the mean over the channels.
     """
-    side = math.isqrt(clean.shape[-1])
-    x, y = (ops.reshape(images, (-1, side, side, 1)) for images in (clean, denoised))
+    x, y = (_planes(images) for images in (clean, denoised))
     mean_x, mean_y = _blur(x), _blur(y)
     var_x, var_y = _blur(x * x) - mean_x**2, _blur(y * y) - mean_y**2
     covariance = _blur(x * y) - mean_x * mean_y
@@ -35,7 +35,18 @@ def ssim(clean: Any, denoised: Any) -> Any:
     luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
     similarity = luminance * (2 * covariance + c2) / (var_x + var_y + c2)
     mae = ops.mean(ops.abs(clean - denoised), axis=-1)
-    return 0.84 * (1 - ops.mean(similarity, axis=(1, 2, 3))) + 0.16 * mae
+    channels = side_and_channels(clean.shape[-1])[1]
+    mean_similarity = ops.mean(similarity, axis=(1, 2, 3))
+    if channels > 1:
+        mean_similarity = ops.mean(ops.reshape(mean_similarity, (-1, channels)), axis=1)
+    return 0.84 * (1 - mean_similarity) + 0.16 * mae
+
+
+def _planes(images: Any) -> Any:
+    """Each channel as an image of shape (side, side, 1), like `layout.to_planes`."""
+    side, channels = side_and_channels(images.shape[-1])
+    squares = ops.reshape(images, (-1, side, side, channels))
+    return ops.reshape(ops.transpose(squares, (0, 3, 1, 2)), (-1, side, side, 1))
 
 
 def _blur(images: Any) -> Any:

@@ -1,14 +1,15 @@
 """Builds the denoising networks, uncompiled.
 
-Each maps noisy images of shape (n, side*side) in [0, 1] to denoised images of the same shape.
+Each maps noisy images in the layout of layout.py to denoised images of the same shape.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import keras
 from keras import layers
+
+from denoiser.layout import side_and_channels
 
 ModelKind = Literal["dense", "conv", "unet"]
 
@@ -21,11 +22,12 @@ def build(
     filters: Sequence[int],
     convolutions: int,
     activation: str,
+    residual: bool = False,
 ) -> keras.Model:
     """The network of this kind; see `dense`, `conv` and `unet` for the arguments that each uses."""
     if kind == "dense":
         return dense(pixels, encoder, decoder, activation)
-    return {"conv": conv, "unet": unet}[kind](pixels, filters, convolutions, activation)
+    return {"conv": conv, "unet": unet}[kind](pixels, filters, convolutions, activation, residual)
 
 
 def dense(
@@ -47,28 +49,44 @@ def dense(
     return keras.Model(noisy, denoised, name="autoencoder")
 
 
-def conv(pixels: int, filters: Sequence[int], convolutions: int, activation: str) -> keras.Model:
-    """A convolutional autoencoder; the output layer uses sigmoid.
+def conv(
+    pixels: int,
+    filters: Sequence[int],
+    convolutions: int,
+    activation: str,
+    residual: bool = False,
+) -> keras.Model:
+    """A convolutional autoencoder.
 
     `filters` lists the filters per resolution; each resolution is half the previous one.
     `convolutions` is the number of 3x3 convolutions per resolution. With filters 32 and 32 and one
     convolution it is the denoising example of F. Chollet, "Building autoencoders in Keras", 2016.
+
+    The output layer uses sigmoid. With `residual`, the network predicts the noise and subtracts it
+    from the image (Zhang et al., "Beyond a Gaussian denoiser", 2017); the result may then lie
+    outside of [0, 1].
     """
-    image = x = keras.Input((None, None, 1))
+    image = x = keras.Input((None, None, side_and_channels(pixels)[1]))
     for width in filters:
         x = layers.MaxPooling2D(2)(_convolve(x, width, convolutions, activation))
     for width in reversed(filters):
         x = layers.UpSampling2D(2)(_convolve(x, width, convolutions, activation))
-    return _wrap_flattened(keras.Model(image, _output(x), name="network"), pixels)
+    return _wrap_flattened(keras.Model(image, _output(image, x, residual), name="network"), pixels)
 
 
-def unet(pixels: int, filters: Sequence[int], convolutions: int, activation: str) -> keras.Model:
+def unet(
+    pixels: int,
+    filters: Sequence[int],
+    convolutions: int,
+    activation: str,
+    residual: bool = False,
+) -> keras.Model:
     """A U-Net (Ronneberger et al., 2015): like `conv`, with skip connections at each resolution.
 
     Takes the same arguments as `conv`. With one entry in `filters` it is a plain convolutional
     network.
     """
-    image = x = keras.Input((None, None, 1))
+    image = x = keras.Input((None, None, side_and_channels(pixels)[1]))
     skips = []
     for width in filters[:-1]:
         skips.append(_convolve(x, width, convolutions, activation))
@@ -78,18 +96,7 @@ def unet(pixels: int, filters: Sequence[int], convolutions: int, activation: str
         width = skip.shape[-1]
         x = layers.Concatenate()([layers.Conv2DTranspose(width, 2, strides=2)(x), skip])
         x = _convolve(x, width, convolutions, activation)
-    return _wrap_flattened(keras.Model(image, _output(x), name="network"), pixels)
-
-
-def for_side(model: keras.Model, side: int) -> keras.Model:
-    """A `conv` or `unet` model for images of side x side pixels, with the same weights.
-
-    Raises ValueError for other models, whose layers fix the size of the images.
-    """
-    network = next((layer for layer in model.layers if layer.name == "network"), None)
-    if network is None:
-        raise ValueError("only conv and unet models accept images of another size")
-    return _wrap_flattened(network, side**2)
+    return _wrap_flattened(keras.Model(image, _output(image, x, residual), name="network"), pixels)
 
 
 def _convolve(x: Any, filters: int, count: int, activation: str) -> Any:
@@ -100,22 +107,25 @@ def _convolve(x: Any, filters: int, count: int, activation: str) -> Any:
     return x
 
 
-def _output(x: Any) -> Any:
-    return layers.Conv2D(1, 3, padding="same", activation="sigmoid", dtype="float32")(x)
+def _output(image: Any, x: Any, residual: bool) -> Any:
+    activation = None if residual else "sigmoid"
+    # float32 even in mixed precision, as in `dense`.
+    x = layers.Conv2D(image.shape[-1], 3, padding="same", activation=activation, dtype="float32")(x)
+    return layers.Subtract(dtype="float32")([image, x]) if residual else x
 
 
 def _wrap_flattened(network: keras.Model, pixels: int) -> keras.Model:
-    """A model of flattened images, (n, pixels) to (n, pixels), around a network of 2-D images.
+    """A model of flattened images around a network of images (n, height, width, channels).
 
     Images are padded with zeros to a size that the network's pooling layers divide evenly.
     """
-    side = math.isqrt(pixels)
+    side, channels = side_and_channels(pixels)
     pools = (layers.MaxPooling2D, layers.AveragePooling2D)
     depth = sum(isinstance(layer, pools) for layer in network.layers)
     margin = -side % 2**depth
     border = margin // 2, margin - margin // 2
     noisy = keras.Input((pixels,), name="noisy")
-    x = layers.Reshape((side, side, 1), dtype="float32")(noisy)
+    x = layers.Reshape((side, side, channels), dtype="float32")(noisy)
     x = layers.ZeroPadding2D((border, border), dtype="float32")(x)
     x = layers.Cropping2D((border, border), dtype="float32")(network(x))
     denoised = layers.Reshape((pixels,), dtype="float32", name="denoised")(x)

@@ -26,8 +26,10 @@ def generator(seed: int, split: str, block: int) -> np.random.Generator:
     return np.random.default_rng([seed, *split.encode(), block])
 
 
-def add_noise(images: Any, kind: NoiseKind, amount: Amount, rng: Any, xp: Any = np) -> Any:
-    """Noisy copies of images, clipped to [0, 1].
+def add_noise(
+    images: Any, kind: NoiseKind, amount: Amount, rng: Any, xp: Any = np, clip: bool = True
+) -> Any:
+    """Noisy copies of images, clipped to [0, 1] unless `clip` is False.
 
     For a pixel x, with U(0, 1) uniform and N(0, 1) normal, independent for each pixel:
 
@@ -69,4 +71,4 @@ def add_noise(images: Any, kind: NoiseKind, amount: Amount, rng: Any, xp: Any = 
             noisy = xp.where(strength > 0, counts * photon, images)
         case "masking":
             noisy = xp.where(rng.random(shape, "float32") >= strength, images, 0.0)
-    return xp.clip(noisy, 0, 1)
+    return xp.clip(noisy, 0, 1) if clip else noisy

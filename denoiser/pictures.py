@@ -12,16 +12,22 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from denoiser.layout import to_squares
+
 matplotlib.use("Agg")
 matplotlib.rcdefaults()  # the user's matplotlibrc must not affect the pictures
 
 
 def rows(
-    images: Mapping[str, npt.NDArray[np.float32]], psnr: npt.NDArray[np.float64], title: str
+    images: Mapping[str, npt.NDArray[np.float32]],
+    psnr: npt.NDArray[np.float64],
+    title: str,
+    colormap: str,
 ) -> Figure:
-    """A figure with a labelled row for each array of images, (n, side*side), in [0, 1].
+    """A figure with a labelled row for each array of images, as in layout.py.
 
-    `psnr`, in dB, shape (n,), is written below the columns.
+    Values outside of [0, 1] are clipped. `psnr`, in dB, shape (n,), is written below the columns.
+    `colormap` is the name of a Matplotlib colormap for gray images.
     """
     size = len(psnr) + 1, len(images) + 0.9
     figure, axes = plt.subplots(
@@ -30,9 +36,8 @@ def rows(
     figure.suptitle(title)
     for (label, array), row in zip(images.items(), axes, strict=True):
         row[0].set_ylabel(label)
-        side = math.isqrt(array.shape[1])
-        for image, axis in zip(array, row, strict=True):
-            axis.imshow(image.reshape(side, side), cmap="binary", vmin=0, vmax=1)
+        for image, axis in zip(to_squares(np.clip(array, 0, 1)), row, strict=True):
+            axis.imshow(image, cmap=colormap, vmin=0, vmax=1)
             axis.set(xticks=[], yticks=[])
     for value, axis in zip(psnr, axes[-1], strict=True):
         axis.set_xlabel(f"{value:.1f} dB")

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import skimage.metrics
 
+from denoiser.layout import side_and_channels, to_planes
+
 Images = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Scores = dict[str, Float64]  # one array of shape (n,) per metric
@@ -39,15 +41,15 @@ def ssim(clean: Float64, images: Float64) -> Float64:
     """Structural similarity, computed by scikit-image; NaN for images under 11x11.
 
     The version of Wang et al., "Image quality assessment: from error visibility to structural
-    similarity", 2004: a Gaussian window of σ = 1.5, averaged over the image.
+    similarity", 2004: a Gaussian window of σ = 1.5, averaged over the image and its channels.
     """
-    side = math.isqrt(clean.shape[1])
+    side, _ = side_and_channels(clean.shape[1])
     if side < WINDOW:
         return np.full(len(clean), np.nan)
     # One call for all images, stacked to one tall image, is faster than a call per image. The
     # mean covers only pixels whose window lies within their image, so neighbours do not mix.
     _, similarity = skimage.metrics.structural_similarity(
-        *(array.reshape(-1, side) for array in (clean, images)),
+        *(to_planes(array).reshape(-1, side) for array in (clean, images)),
         data_range=1,
         gaussian_weights=True,
         sigma=1.5,
@@ -56,7 +58,7 @@ def ssim(clean: Float64, images: Float64) -> Float64:
     )
     border = WINDOW // 2
     inside = similarity.reshape(-1, side, side)[:, border:-border, border:-border]
-    return np.asarray(inside.mean(axis=(1, 2)))
+    return np.asarray(inside.mean(axis=(1, 2)).reshape(len(clean), -1).mean(axis=1))
 
 
 # Every table, chart and file of scores has these metrics, in this order.
@@ -68,7 +70,7 @@ METRICS = {
 
 
 def score(clean: Images, images: Images) -> Scores:
-    """Each metric of each image. Both arrays have shape (n, side*side) and lie in [0, 1]."""
+    """Each metric of each image. Both have the layout of layout.py, in [0, 1]."""
     arrays = clean.astype(np.float64), images.astype(np.float64)
     return {name: metric.function(*arrays) for name, metric in METRICS.items()}
 

@@ -1,43 +1,150 @@
-"""Denoises an image of any size in overlapping tiles of a fixed size."""
+"""Denoises a picture of any size in tiles, band by band, so that little of it is in memory.
 
-from collections.abc import Callable
+A picture is a function `rows`: `rows(first, stop)` returns its rows `first` to `stop` - 1 as
+float32, shape (stop - first, width, channels). A network maps float32 arrays of shape
+(n, height, width, channels) to arrays of the same shape.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 Float32 = npt.NDArray[np.float32]
+Network = Callable[[Float32], Float32]
+Rows = Callable[[int, int], Float32]
+Shape = tuple[int, int, int]  # height, width, channels
+Progress = Callable[[int], object]  # is called with the number of pixels that were denoised
 
-BATCH_PIXELS = 1 << 20  # pixels per call of the network, approximately
+TILE = 384  # the maximum side in pixels of the tiles of convolutional networks, approximately
+BATCH_PIXELS = 1 << 18  # pixels per call of the network, approximately
 
 
-def denoise(image: Float32, network: Callable[[Float32], Float32], side: int) -> Float32:
-    """Denoises an image in square tiles that overlap by half.
+def convolve(
+    rows: Rows, shape: Shape, network: Network, scale: int, radius: int, progress: Progress
+) -> Iterator[Float32]:
+    """Denoises a picture with a convolutional network; yields bands of rows from top to bottom.
 
-    Where tiles overlap, they are averaged; the weight of a pixel grows with its distance from the
-    edges of the tile, so that no seams show. An image smaller than a tile is padded by mirroring.
-    The image has shape (height, width), in [0, 1]; `network` denoises tiles of shape
-    (n, side*side).
+    The result equals that of one call with the whole picture, padded at the bottom and right to a
+    multiple of `scale` by mirroring. Tiles overlap by the field of view: an output pixel depends on
+    input pixels within `radius`, and on its position modulo `scale`, so tiles start at multiples of
+    `scale`. A picture that fits in one tile is denoised in one call.
     """
-    height, width = image.shape
-    padded = np.pad(image, ((0, max(0, side - height)), (0, max(0, side - width))), "symmetric")
-    corners = [(y, x) for y in starts(padded.shape[0], side) for x in starts(padded.shape[1], side)]
-    distance = np.minimum(np.arange(side), np.arange(side)[::-1]) + 1.0
-    weight = np.outer(distance, distance).astype(np.float32)
-    sums, weights = np.zeros_like(padded), np.zeros_like(padded)
-    batch_size = max(1, BATCH_PIXELS // side**2)
-    for first in range(0, len(corners), batch_size):
-        batch = corners[first : first + batch_size]
-        tiles = np.stack([padded[y : y + side, x : x + side].ravel() for y, x in batch])
-        for (y, x), tile in zip(batch, network(tiles), strict=True):
-            sums[y : y + side, x : x + side] += weight * tile.reshape(side, side)
-            weights[y : y + side, x : x + side] += weight
-    denoised: Float32 = np.clip(sums / weights, 0, 1)[:height, :width]
-    return denoised
+    height, width, _ = shape
+    margin = round_up(radius, scale)
+    limit = max(round_up(TILE, scale), 4 * margin)
+    full_height, full_width = round_up(height, scale), round_up(width, scale)
+    tile_height, lines = spans(full_height, limit, margin, scale)
+    tile_width, columns = spans(full_width, limit, margin, scale)
+    for top, first, stop in lines:
+        band = padded(rows, shape, top, tile_height, full_width)
+        tiles = [band[:, left : left + tile_width] for left, _, _ in columns]
+        pieces = []
+        for (left, start, end), tile in zip(columns, run(network, tiles), strict=True):
+            pieces.append(tile[first - top : stop - top, start - left : end - left])
+            progress((min(stop, height) - first) * (min(end, width) - start))
+        yield np.concatenate(pieces, axis=1)[: height - first, :width]
+
+
+def blend(
+    rows: Rows, shape: Shape, network: Network, side: int, progress: Progress
+) -> Iterator[Float32]:
+    """Denoises a picture with a network of one tile size; yields bands of rows from top to bottom.
+
+    Square tiles overlap by half. Where tiles overlap, they are averaged; the weight of a pixel
+    grows with its distance from the edges of the tile, so that no seams show. A picture smaller
+    than a tile is padded at the bottom and right by mirroring.
+    """
+    height, width, channels = shape
+    full_height, full_width = max(height, side), max(width, side)
+    tops, lefts = starts(full_height, side), starts(full_width, side)
+    distance = np.minimum(np.arange(side), np.arange(side)[::-1]) + 1
+    weight = np.outer(distance, distance).astype(np.float32)[:, :, None]
+    sums = np.zeros((side, full_width, channels), np.float32)
+    weights = np.zeros((side, full_width, 1), np.float32)
+    for top, following in zip(tops, [*tops[1:], full_height], strict=True):
+        band = padded(rows, shape, top, side, full_width)
+        tiles = [band[:, left : left + side] for left in lefts]
+        for left, tile in zip(lefts, run(network, tiles), strict=True):
+            sums[:, left : left + side] += weight * tile
+            weights[:, left : left + side] += weight
+        complete = following - top
+        denoised = (sums[:complete] / weights[:complete])[: height - top, :width]
+        for array in (sums, weights):
+            array[: side - complete] = array[complete:].copy()
+            array[side - complete :] = 0
+        progress(denoised.shape[0] * width)
+        yield denoised
+
+
+def for_channels(network: Network, channels: int) -> Network:
+    """A network for pictures of any number of channels, from a network of 1 or 3 channels.
+
+    A network of one channel denoises each channel of a color picture. A network of three channels
+    denoises a gray picture as three equal channels, whose mean is the result.
+    """
+
+    def call(images: Float32) -> Float32:
+        count = images.shape[3]
+        if count == channels:
+            return network(images)
+        if channels == 1:
+            planes = [network(images[..., number : number + 1]) for number in range(count)]
+            return np.concatenate(planes, axis=3)
+        mean: Float32 = network(np.repeat(images, channels, axis=3)).mean(axis=3, keepdims=True)
+        return mean
+
+    return call
+
+
+def run(network: Network, tiles: Sequence[Float32]) -> Iterator[Float32]:
+    """Yields the result of each tile; all tiles have one shape. Calls the network in batches."""
+    size = max(1, BATCH_PIXELS // (tiles[0].shape[0] * tiles[0].shape[1]))
+    for first in range(0, len(tiles), size):
+        yield from network(np.stack(tiles[first : first + size]))
+
+
+def padded(rows: Rows, shape: Shape, top: int, count: int, width: int) -> Float32:
+    """Rows `top` to `top + count` - 1 of a picture padded by mirroring, `width` pixels wide.
+
+    The rows below the picture mirror rows of this band, so `top` is 0 or the band contains at least
+    as many rows of the picture as are added.
+    """
+    band = rows(top, min(top + count, shape[0]))
+    if band.shape[:2] == (count, width):
+        return band
+    return np.pad(band, ((0, count - len(band)), (0, width - shape[1]), (0, 0)), "symmetric")
+
+
+def spans(
+    length: int, limit: int, margin: int, scale: int
+) -> tuple[int, list[tuple[int, int, int]]]:
+    """The side of the tiles along an axis of `length` pixels, and (start, first, stop) of each.
+
+    A tile covers pixels `start` to `start + side` - 1, and pixels `first` to `stop` - 1 of the
+    result come from it; they are at least `margin` pixels away from its edges within the picture.
+    The side is at most `limit`, about equal tiles cover the axis, and all sides and starts are
+    multiples of `scale` if `length`, `limit` and `margin` are.
+    """
+    if length <= limit:
+        return length, [(0, 0, length)]
+    inner = length - 2 * margin
+    count = -(-inner // (limit - 2 * margin))
+    step = round_up(-(-inner // count), scale)
+    side = step + 2 * margin
+    begins = sorted({min(number * step, length - side) for number in range(count)})
+    stops = [*(begin + side - margin for begin in begins[:-1]), length]
+    return side, list(zip(begins, [0, *stops[:-1]], stops, strict=True))
 
 
 def starts(length: int, side: int) -> list[int]:
-    """Where tiles start along an axis of `length` pixels, so that they cover all of it.
+    """Where tiles that overlap by half start along an axis, so that they cover all of it.
 
     `length` is at least `side`.
     """
     return [*range(0, length - side, max(1, side // 2)), length - side]
+
+
+def round_up(number: int, multiple: int) -> int:
+    """The lowest multiple of `multiple` that is at least `number`."""
+    return -(-number // multiple) * multiple

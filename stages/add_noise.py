@@ -1,25 +1,84 @@
-"""Adds noise to the clean images of each split, with separate random numbers."""
+"""Adds noise to the clean images of each split, or takes the given noisy images."""
+
+import itertools
+from pathlib import Path
 
 import numpy as np
 
 from denoiser import noise
 from pipeline.base import files, params
+from pipeline.base.errors import InputError
 from pipeline.base.process import run_stage
+from pipeline.image_io import image_source
+from pipeline.schema.load_params import Load
 from pipeline.schema.noise_params import Noise
+
+SOURCES = {"train": "train", "val": "train", "test": "test"}
 
 
 def main() -> None:
     section = params.read("noise", Noise)
     with files.atomic_write("data/noisy") as folder:
         folder.mkdir()
-        for split in ("train", "val", "test"):
+        if section.kind == "pairs":
+            take_pairs(params.read("load", Load), folder)
+            return
+        for split in SOURCES:
             with (
                 files.NpyReader(f"data/split/x_{split}.npy") as clean,
                 files.NpyWriter(folder / f"x_{split}.npy", np.float32, clean.shape[1:]) as noisy,
             ):
                 for block, images in enumerate(clean.blocks(noise.BLOCK_SIZE)):
                     rng = noise.generator(section.seed, split, block)
-                    noisy.append(noise.add_noise(images, section.kind, section.amount, rng))
+                    noisy.append(
+                        noise.add_noise(
+                            images, section.kind, section.amount, rng, clip=section.clip
+                        )
+                    )
+
+
+def take_pairs(load: Load, folder: Path) -> None:
+    """Writes the images of load.noisy_train and load.noisy_test, split like the clean images."""
+    converted = folder / "converted"
+    converted.mkdir()
+    for source in ("train", "test"):
+        image_source.convert(f"noisy_{source}", load, converted / source)
+        check_pairs(getattr(load, source), getattr(load, f"noisy_{source}"), converted, source)
+    for split, source in SOURCES.items():
+        with (
+            files.NpyReader(f"{converted}/{source}_images.npy") as images,
+            files.NpyWriter(folder / f"x_{split}.npy", np.float32, images.shape[1:]) as noisy,
+        ):
+            rows = np.arange(len(images))
+            if split != "test":
+                rows = files.load_npy(f"data/split/rows_{split}.npy")
+            for start in range(0, len(rows), noise.BLOCK_SIZE):
+                noisy.append(images[rows[start : start + noise.BLOCK_SIZE]] / np.float32(255))
+    files.remove(converted)
+
+
+def check_pairs(clean: str, noisy: str, converted: Path, source: str) -> None:
+    """Raises InputError unless the noisy images match the clean ones in number, name and size."""
+    folders = Path("data/images"), converted
+    tables = [folder / f"{source}_pictures.csv" for folder in folders]
+    if all(table.exists() for table in tables):
+        lines = (table.read_text(encoding="utf-8").splitlines() for table in tables)
+        for a, b in itertools.zip_longest(*lines, fillvalue="nothing"):
+            if a != b:
+                raise InputError(
+                    f"{noisy} must have pictures of the same names and sizes as {clean}, "
+                    f"but it has {b} instead of {a} (picture,width,height,images)"
+                )
+    shapes = []
+    for folder in folders:
+        with files.NpyReader(f"{folder}/{source}_images.npy") as images:
+            shapes.append(images.shape)
+    if shapes[0] != shapes[1]:
+        (count, length), (noisy_count, noisy_length) = shapes
+        raise InputError(
+            f"{noisy} has {noisy_count} images of {noisy_length} values, "
+            f"but {clean} has {count} of {length}"
+        )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Validates all of params.yaml, so that a mistake is reported before any other stage runs."""
 
 from pathlib import Path
+from typing import Any
 
 from pipeline.base import files, params
 from pipeline.base.errors import InputError
@@ -12,6 +13,7 @@ from pipeline.schema.load_params import Load
 from pipeline.schema.model_params import Model
 from pipeline.schema.noise_params import Noise
 from pipeline.schema.plot_params import Plot
+from pipeline.schema.predict_params import Predict
 from pipeline.schema.robustness_params import Robustness
 from pipeline.schema.split_params import Split
 from pipeline.schema.train_params import Train
@@ -24,6 +26,7 @@ SECTIONS: dict[str, type[params.Section]] = {
     "baselines": Baselines,
     "model": Model,
     "train": Train,
+    "predict": Predict,
     "robustness": Robustness,
     "classifier": Classifier,
     "plot": Plot,
@@ -42,19 +45,36 @@ def main() -> None:
             params.validate(content, name, model)
         except InputError as error:
             mistakes.append(str(error))
-    if not mistakes and content["fetch"]["source"] == "none":
-        mistakes = [
-            f"{params.FILE}: load.{key} is {content['load'][key]}, but with fetch.source 'none' "
-            "that file stays empty: set it to the path of a CSV"
-            for key in ("train_csv", "test_csv")
-            if Path(content["load"][key]).parent == Path("data/raw")
-        ]
+    mistakes = mistakes or contradictions(content)
     if mistakes:
         raise InputError("; ".join(mistakes))
     # The stages fetch and load depend on this file. Its content never changes, so they run after
     # this stage, but not because of it.
     with files.atomic_write("data/checked") as path:
         path.write_text(f"{params.FILE} is valid\n")
+
+
+def contradictions(content: dict[str, Any]) -> list[str]:
+    """Describes values that are valid by themselves, but not together."""
+    load, train, pairs = content["load"], content["train"], content["noise"]["kind"] == "pairs"
+    keys = ("train", "test", *(("noisy_train", "noisy_test") if pairs else ()))
+    found = [
+        f"load.{key} is {load[key]}, but with fetch.source 'none' that file stays empty: "
+        "set it to the path of a CSV or a folder of pictures"
+        for key in keys
+        if content["fetch"]["source"] == "none" and Path(load[key]).parent == Path("data/raw")
+    ]
+    found += [
+        f"noise.kind is 'pairs', but load.noisy_{key} and load.{key} are both {load[key]}: "
+        f"set load.noisy_{key} to the noisy images"
+        for key in ("train", "test")
+        if pairs and load[key] == load[f"noisy_{key}"] and not found
+    ]
+    if pairs and train["fresh_noise"]:
+        found.append(
+            "train.fresh_noise needs a kind of noise that is drawn, not noise.kind 'pairs'"
+        )
+    return [f"{params.FILE}: {mistake}" for mistake in found]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Trains a classifier on the clean images; the stage `classify` applies it to denoised ones."""
+"""Trains a classifier on the clean images; the stage `classify` applies it to denoised ones.
+
+The model file is empty if the images have no labels or all the same label.
+"""
 
 import numpy as np
 
@@ -10,6 +13,12 @@ from pipeline.schema.classifier_params import Classifier
 
 def main() -> None:
     section = params.read("classifier", Classifier)
+    labels = files.load_npy("data/split/y_train.npy")
+    if labels.min() == labels.max():
+        print("no classifier is trained: the images have no labels, or all the same", flush=True)
+        with files.atomic_write(model_files.CLASSIFIER) as path:
+            path.touch()
+        return
     # The gradients of convolutions depend on the number of threads: use two on any machine.
     print(f"training the classifier on {backend.start(threads=2)}", flush=True)
     import keras
@@ -18,7 +27,6 @@ def main() -> None:
     from denoiser.blocks import Blocks, to_tf_dataset
 
     images = files.NpyReader("data/split/x_train.npy")
-    labels = files.load_npy("data/split/y_train.npy")
     # `compile_model` requires targets of the shape of the output.
     one_hot = np.eye(int(labels.max()) + 1, dtype=np.float32)[labels]
     keras.utils.set_random_seed(section.seed)

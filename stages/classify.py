@@ -18,17 +18,18 @@ IMAGES = {
 
 
 def main() -> None:
-    print(f"classifying on {backend.start()}", flush=True)
-    model = model_files.load_model(model_files.CLASSIFIER)
     labels = files.load_npy("data/split/y_test.npy")
-    accuracy = {}
-    for name, file in IMAGES.items():
-        if name == "best_baseline" and not Path(file).exists():
-            continue
-        with files.NpyReader(file) as images:
-            blocks = images.blocks(model_files.BATCH_SIZE)
-            probabilities = np.concatenate([model.predict_on_batch(block) for block in blocks])
-        accuracy[name] = round(float((probabilities.argmax(axis=1) == labels).mean()), 6)
+    accuracy: dict[str, float | None] = {
+        name: None for name, file in IMAGES.items() if Path(file).exists()
+    }
+    if labels.min() >= 0 and Path(model_files.CLASSIFIER).stat().st_size:
+        print(f"classifying on {backend.start()}", flush=True)
+        model = model_files.load_model(model_files.CLASSIFIER)
+        for name in accuracy:
+            with files.NpyReader(IMAGES[name]) as images:
+                blocks = images.blocks(model_files.BATCH_SIZE)
+                probabilities = np.concatenate([model.predict_on_batch(block) for block in blocks])
+            accuracy[name] = round(float((probabilities.argmax(axis=1) == labels).mean()), 6)
     with files.atomic_write("metrics/classification.json") as path:
         path.write_text(json.dumps({"accuracy": accuracy}, indent=2) + "\n")
 

@@ -19,7 +19,8 @@ VARIANTS = {"original": "data/split", "noisy": "data/noisy", "denoised": "data/d
 
 
 def main() -> None:
-    count = params.read("plot", Plot).images
+    plot = params.read("plot", Plot)
+    count = plot.images
     scores = pd.read_csv("data/scores/per_image.csv").groupby("split")["psnr_denoised"]
     val, test = (scores.get_group(split).to_numpy() for split in ("val", "test"))
     if count > len(val):
@@ -37,11 +38,13 @@ def main() -> None:
         folder.mkdir()
         for name, (rows, title) in selections.items():
             images = {label: read(f"{path}/x_val.npy", rows) for label, path in VARIANTS.items()}
-            pictures.save(pictures.rows(images, val[rows], title), folder / f"{name}.png")
+            figure = pictures.rows(images, val[rows], title, plot.colormap)
+            pictures.save(figure, folder / f"{name}.png")
         rows = np.arange(min(count, len(test)))
         images = {label: read(path, rows) for label, path in method_image_paths(methods).items()}
         title = "The first test images through each method, and the PSNR of the model"
-        pictures.save(pictures.rows(images, test[rows], title), folder / "methods.png")
+        figure = pictures.rows(images, test[rows], title, plot.colormap)
+        pictures.save(figure, folder / "methods.png")
 
 
 def method_image_paths(methods: Iterable[str]) -> dict[str, str]:

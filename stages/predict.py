@@ -2,14 +2,17 @@
 
 import numpy as np
 
-from pipeline.base import files
+from denoiser import ensemble
+from pipeline.base import files, params
 from pipeline.base.process import run_stage
 from pipeline.keras_runtime import backend, model_files
+from pipeline.schema.predict_params import Predict
 
 
 def main() -> None:
     print(f"predicting on {backend.start_for_denoiser()}", flush=True)
     model = model_files.load_model(model_files.DENOISER)
+    denoise = ensemble.predictor(model.predict_on_batch, params.read("predict", Predict).ensemble)
     with files.atomic_write("data/denoised") as folder:
         folder.mkdir()
         for split in ("val", "test"):
@@ -18,7 +21,7 @@ def main() -> None:
                 files.NpyWriter(folder / f"x_{split}.npy", np.float32, noisy.shape[1:]) as denoised,
             ):
                 for images in noisy.blocks(model_files.BATCH_SIZE):
-                    denoised.append(model.predict_on_batch(images))
+                    denoised.append(denoise(images))
 
 
 if __name__ == "__main__":

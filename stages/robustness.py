@@ -2,24 +2,27 @@
 
 from collections.abc import Iterator
 
-from denoiser import noise
+from denoiser import ensemble, noise
 from denoiser.noise import Images
 from pipeline.base import files, params
 from pipeline.base.process import run_stage
 from pipeline.keras_runtime import backend, model_files
+from pipeline.schema.noise_params import Noise
+from pipeline.schema.predict_params import Predict
 from pipeline.schema.robustness_params import Robustness
 
 VARIANTS = ("noisy", "denoised")
 
 
 def main() -> None:
-    section = params.read("robustness", Robustness)
+    section, clip = params.read("robustness", Robustness), params.read("noise", Noise).clip
     print(f"predicting on {backend.start_for_denoiser()}", flush=True)
     import pandas as pd  # after Keras, which starts faster without it
 
     from denoiser import scores
 
     model = model_files.load_model(model_files.DENOISER)
+    denoise = ensemble.predictor(model.predict_on_batch, params.read("predict", Predict).ensemble)
 
     def pairs(kind: noise.NoiseKind, amount: float) -> Iterator[tuple[Images, Images]]:
         """Yields blocks of clean and noisy images."""
@@ -29,11 +32,11 @@ def main() -> None:
                 # The same random numbers for each amount, so that only the amount differs.
                 block = start // noise.BLOCK_SIZE
                 rng = noise.generator(section.seed, f"robustness {kind}", block)
-                yield clean, noise.add_noise(clean, kind, amount, rng)
+                yield clean, noise.add_noise(clean, kind, amount, rng, clip=clip)
 
     def score(kind: noise.NoiseKind, amount: float) -> dict[str, float | None]:
         """The mean of each metric of the noisy and of the denoised images."""
-        denoised = ((clean, model.predict_on_batch(noisy)) for clean, noisy in pairs(kind, amount))
+        denoised = ((clean, denoise(noisy)) for clean, noisy in pairs(kind, amount))
         blocks = {"noisy": pairs(kind, amount), "denoised": denoised}
         means = {name: scores.means(scores.score_blocks(blocks[name])) for name in VARIANTS}
         return {f"{metric}_{name}": means[name][metric] for metric in columns for name in VARIANTS}

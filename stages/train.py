@@ -54,8 +54,9 @@ def main() -> None:
         if augmented:
             images = augment(images, rng, **dict(train.augment))
         if train.fresh_noise:
-            kind, amount = noise_params.kind, noise_params.amount
-            return noise.add_noise(images[0], kind, amount, rng, keras.ops), images[0]
+            kind, amount, clip = noise_params.kind, noise_params.amount, noise_params.clip
+            assert kind != "pairs"  # rejected by the stage `check`
+            return noise.add_noise(images[0], kind, amount, rng, keras.ops, clip), images[0]
         return images
 
     one_step = devices > 1 and train.backend == "tensorflow"  # see MultiStepModel

@@ -59,6 +59,15 @@ def test_filters_smooth_each_image_separately(method: str) -> None:
     assert filtered.std() < images.std()
 
 
+@pytest.mark.parametrize("method", classical.GRIDS)
+def test_filters_smooth_each_channel_separately(method: str) -> None:
+    planes = np.random.default_rng(0).random((3, 81), np.float32)
+    setting = classical.GRIDS[method][1]
+    expected = classical.apply_filter(method, setting, planes)
+    color = classical.apply_filter(method, setting, planes.T.reshape(1, -1))
+    np.testing.assert_allclose(color.reshape(81, 3).T, expected, atol=1e-6)
+
+
 def test_median_removes_isolated_pixels() -> None:
     image = np.zeros((1, 25), np.float32)
     image[0, [12, 6]] = 1  # two of the nine pixels of the window around the center

@@ -110,7 +110,7 @@ def outputs(stage: dict[str, Any]) -> list[str]:
 def test_no_stage_depends_on_a_path_inside_an_output_folder() -> None:
     """In a fresh clone, DVC could not restore such a stage from its run cache."""
     folders = {Path(path) for stage in STAGES.values() for path in outputs(stage)}
-    defaults = [PARAMS["load"]["train_csv"], PARAMS["load"]["test_csv"]]
+    defaults = [PARAMS["load"]["train"], PARAMS["load"]["test"]]
     for stage in STAGES.values():
         for dep in [*stage["deps"], *defaults]:
             assert not folders & set(Path(dep).parents), dep
@@ -141,17 +141,21 @@ AMOUNTS = " ".join(f"amounts.{kind}=[0.55]" for kind in PARAMS["robustness"]["am
 # Another value of each parameter, in the form that `-S` expects.
 SECTIONS = {
     "fetch": "source=digits",
-    "load": "train_csv=data/mine.csv test_csv=data/mine.csv limit=100",
+    "load": "train=data/mine.csv test=data/mine.csv noisy_train=data/mine.csv "
+    "noisy_test=data/mine.csv label=null color=rgb side=64 stride=32 limit=100",
     "split": "validation_fraction=0.1 seed=1",
-    "noise": "kind=gaussian amount=[0.1,0.9] seed=1",
+    "noise": "kind=gaussian amount=[0.1,0.9] clip=false seed=1",
     "baselines": "methods=[tv,ridge] pca_components=32",
-    "model": "kind=unet encoder=[256,64] decoder=[] filters=[8,16] convolutions=1 activation=gelu",
+    "model": "kind=unet encoder=[256,64] decoder=[] filters=[8,16] convolutions=1 activation=gelu "
+    "residual=true",
     "train": "epochs=3 batch_size=64 optimizer=adamw learning_rate=1e-4 schedule=cosine warmup=0.1 "
-    "weight_decay=0.01 loss=psnr fresh_noise=true augment.flip=true augment.shift=2 patience=null "
-    "precision=mixed_bfloat16 steps_per_execution=1 tensorboard=true backend=jax device=cpu seed=1",
+    "weight_decay=0.01 loss=psnr fresh_noise=true augment.flip=true augment.rotate=true "
+    "augment.shift=2 patience=null precision=mixed_bfloat16 steps_per_execution=1 tensorboard=true "
+    "backend=jax device=cpu seed=1",
+    "predict": "ensemble=true",
     "robustness": f"images=10 {AMOUNTS} seed=1",
     "classifier": "epochs=1 batch_size=64 learning_rate=0.01 seed=1",
-    "plot": "images=5",
+    "plot": "images=5 colormap=gray",
 }
 CHANGES = {
     f"{section}.{change.split('=')[0]}": change.split("=")[1]
@@ -172,6 +176,7 @@ RERUN = {
     "train.device": {"train", "classifier"} | EVALUATION,
     "train.steps_per_execution": set[str](),
     "train.tensorboard": set[str](),
+    "predict": EVALUATION,
     "robustness": {"robustness"},
     "classifier": {"classifier", "classify"},
     "plot": {"plot"},

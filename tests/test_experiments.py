@@ -3,11 +3,13 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from dvc.utils.hydra import apply_overrides
+from PIL import Image
 
 from denoiser import scores as metrics
 from pipeline.base.params import load_yaml
@@ -39,11 +41,11 @@ def test_every_preset_runs_shortened(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert experiment.preset_names() == NAMES
     short = {"epochs": 1, "batch_size": 8, "steps_per_execution": 1}
     for name in NAMES:
-        for csv, rows in (("train", 20), ("test", 12)):
-            write_csv(tmp_path / name / f"data/raw/{csv}.csv", rows, 12)
         params = tmp_path / name / "params.yaml"
+        params.parent.mkdir()
         params.write_text((ROOT / "params.yaml").read_text())
         apply_overrides(params, experiment.overrides(name))
+        write_data(tmp_path / name, load_yaml(str(params))["load"])
         set_params(tmp_path / name, train=short)
     folders = [tmp_path / name for name in NAMES]
     # A process starts TensorFlow once, either for dense networks in float32 or for the others.
@@ -59,8 +61,19 @@ def test_every_preset_runs_shortened(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert done.returncode == 0, done.stdout + done.stderr
     for name, folder in zip(NAMES, folders, strict=True):
         denoised = np.load(folder / "data/denoised/x_test.npy")
-        assert denoised.shape == (20 if name == "guide" else 12, 144), name
+        assert denoised.shape == np.load(folder / "data/split/x_test.npy").shape, name
         assert np.isfinite(denoised).all(), name
+
+
+def write_data(folder: Path, load: dict[str, Any]) -> None:
+    """Writes small CSVs, and the folders of pictures that the section `load` names."""
+    for csv, rows in (("train", 20), ("test", 12)):
+        write_csv(folder / f"data/raw/{csv}.csv", rows, 12)
+    for key in ("train", "test", "noisy_train", "noisy_test"):
+        if not load[key].endswith(".csv"):
+            (folder / load[key]).mkdir(parents=True)
+            for number in range(5):
+                Image.new("L", (96, 64), 40 * number).save(folder / load[key] / f"{number}.png")
 
 
 def test_a_preset_may_extend_another(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +109,7 @@ def test_make_experiment_stores_scores_and_images(
     assert clone.read_params()["plot"]["images"] == 2  # the workspace is unchanged
 
     monkeypatch.chdir(tmp_path)
-    experiment.store("tiny", experiment.commit_of("tiny"))  # replaces the rows
+    experiment.store("tiny", experiment.commit_of("tiny"), 1)  # replaces the rows
     table = pd.read_csv(experiment.SCORES)
     assert len(table) == len(pd.read_csv(ROOT / experiment.SCORES)) + 6
     rows = table[table["preset"] == "tiny"].set_index("method")

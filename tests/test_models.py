@@ -71,14 +71,19 @@ def test_convolutional_models_accept_images_of_any_size(build: Build, side: int)
 
 
 @each_convolutional
-def test_for_side_gives_the_same_pixels_far_from_the_edges(build: Build) -> None:
-    model = build(40**2, [3, 4], 1, "relu")
-    large = RNG.random((1, 60, 60), np.float32)
-    part = np.asarray(model(large[:, 12:52, 12:52].reshape(1, -1))).reshape(40, 40)
-    whole = np.asarray(models.for_side(model, 60)(large.reshape(1, -1))).reshape(60, 60)
-    np.testing.assert_allclose(whole[26:38, 26:38], part[14:26, 14:26], atol=1e-6)
-
-
-def test_for_side_rejects_dense_models() -> None:
-    with pytest.raises(ValueError):
-        models.for_side(models.dense(9, [2], [], "relu"), 4)
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_a_residual_network_subtracts_its_output_from_the_noisy_image(
+    build: Callable[..., keras.Model], precision: str
+) -> None:
+    keras.config.set_dtype_policy(precision)
+    try:
+        model = build(7 * 7 * 3, [4, 4], 1, "relu", residual=True)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    for variable in model.variables:
+        variable.assign(np.zeros(variable.shape))
+    images = RNG.normal(0.5, 1, (2, 147)).astype(np.float32)  # not limited to [0, 1]
+    np.testing.assert_array_equal(np.asarray(model(images)), images)
+    model.variables[-1].assign(np.array([0.1, 0.2, 0.3]))  # the bias of the output layer
+    noise = (images - np.asarray(model(images))).reshape(2, 49, 3)
+    np.testing.assert_allclose(noise, np.broadcast_to([0.1, 0.2, 0.3], noise.shape), atol=1e-6)

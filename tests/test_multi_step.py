@@ -46,7 +46,7 @@ def fit(
     def prepare(counters: Any, *images: Any) -> tuple[Any, ...]:
         rng = DeviceGenerator(7, counters[0])
         if augmented:
-            images = augment(images, rng, flip=True, shift=2)
+            images = augment(images, rng, flip=True, shift=2, rotate=False)
         if noise_kind:
             return noise.add_noise(images[0], noise_kind, 0.5, rng, keras.ops), images[0]
         return images

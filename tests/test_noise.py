@@ -108,3 +108,13 @@ def test_noisy_images_lie_in_0_1_and_noise_grows_with_the_amount(
         assert (np.abs(strong - clean) >= np.abs(weak - clean)).all()
     if kind == "uniform":
         assert (weak >= clean).all()
+
+
+def test_without_clipping_noise_leaves_0_1() -> None:
+    images = np.full((1, 10000), 0.5, np.float32)
+    rng = np.random.default_rng(0)
+    noisy = noise.add_noise(images, "gaussian", 1.0, rng, clip=False)
+    assert noisy.dtype == np.float32
+    assert (noisy - images).std() == pytest.approx(1, abs=0.02)
+    assert noisy.min() < -1
+    assert noisy.max() > 2

@@ -27,7 +27,7 @@ def test_params_yaml_is_valid(workspace: Path) -> None:
 
 
 INVALID = """
-fetch.source=mnist  load.limit=0  load.train_csv=''  split.seed=4294967296
+fetch.source=mnist  load.limit=0  load.train=''  split.seed=4294967296
 split.validation_fraction=0  split.validation_fraction=1
 noise.kind=salt  noise.amount=-0.1  noise.amount='0.9'  noise.amount=nan  noise.amount=[0.9]
 noise.amount=[0.1,101]  noise.amount=[0.9,0.1]
@@ -36,6 +36,7 @@ model.activation=none
 train.epochs=0  train.epochs=1.5  train.epochs=true  train.learning_rate=0  train.schedule=linear
 train.warmup=1  train.weight_decay=-1  train.augment.flip=1  train.augment.shift=-1
 train.patience=0  train.backend=theano  train.device=tpu
+train.augment.rotate=1  predict.ensemble=8  load.side=0  load.color=blue
 robustness.images=0  robustness.amounts.masking=[1.1]  robustness.amounts.uniform=[]
 robustness.amounts.uniform=[-1]  classifier.epochs=0  plot.images=101
 """
@@ -55,8 +56,10 @@ def test_rejects_invalid_values(workspace: Path, override: str) -> None:
     ("section", "key", "value", "message"),
     [
         ("train", "epoch", 3, "train.epoch is not a parameter (did you mean 'epochs'?)"),
+        ("load", "train_csv", "a.csv", "load.train_csv is not a parameter (did you mean 'train'?)"),
+        ("load", "test_csv", "a.csv", "load.test_csv is not a parameter (did you mean 'test'?)"),
         ("plot", "colour", "red", "plot.colour is not a parameter"),
-        ("train", "augment", {"flip": True}, "train.augment.shift is missing"),
+        ("train", "augment", {"flip": True, "rotate": True}, "train.augment.shift is missing"),
         ("robustness", "amounts", {"salt": [1]}, "robustness.amounts.salt"),
     ],
 )
@@ -80,10 +83,10 @@ def test_rejects_fractions_above_1(
     check.main()
 
 
-@pytest.mark.parametrize("key", ["train_csv", "test_csv"])
+@pytest.mark.parametrize("key", ["train", "test"])
 def test_rejects_source_none_with_the_csvs_of_fetch(set_params: SetParams, key: str) -> None:
     """They would be empty."""
-    own = {"train_csv": "my/train.csv", "test_csv": "my/test.csv"}
+    own = {"train": "my/train.csv", "test": "my/test.csv"}
     set_params(fetch={"source": "none"}, load=own | {key: "./data/raw/train.csv"})
     assert f"params.yaml: load.{key} is ./data/raw/train.csv" in check_error()
     set_params(load=own)

@@ -21,6 +21,7 @@ FILES = [
         for kind in ("images", "labels")
     ),
     *(f"data/split/{axis}_{split}.npy" for axis in "xy" for split in SPLITS),
+    *(f"data/split/rows_{split}.npy" for split in ("train", "val")),
     *(f"data/noisy/x_{split}.npy" for split in SPLITS),
     *(f"data/baselines/{name}.npy" for name in ("x_test", "mean", "pca", "ridge")),
     *(f"data/denoised/x_{split}.npy" for split in ("val", "test")),
@@ -143,7 +144,7 @@ def test_dvc_tracks_your_own_csvs(digits: Clone, tmp_path: Path) -> None:
     for name in ("train", "test"):
         content = (digits.folder / f"data/raw/{name}.csv").read_bytes()
         (tmp_path / f"{name}.csv.gz").write_bytes(gzip.compress(content))
-    load = {"train_csv": "train.csv.gz", "test_csv": "test.csv.gz", "limit": 300}
+    load = {"train": "train.csv.gz", "test": "test.csv.gz", "limit": 300}
     clone.set_params(fetch={"source": "none"}, load=load)
     clone.run("dvc", "repro", "fetch", "split")
     assert [path.stat().st_size for path in (tmp_path / "data/raw").iterdir()] == [0, 0]

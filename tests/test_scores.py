@@ -37,6 +37,23 @@ def test_ssim_equals_scikit_image_for_each_image() -> None:
     np.testing.assert_allclose(scores.score(clean, images)["ssim"], expected, rtol=1e-12)
 
 
+def test_ssim_of_a_color_image_is_the_mean_over_its_channels() -> None:
+    clean, images = RNG.random((2, 4, 12, 12, 3), np.float32)
+    expected = [
+        skimage.metrics.structural_similarity(
+            *(array.astype(float) for array in pair),
+            data_range=1,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            channel_axis=2,
+        )
+        for pair in zip(clean, images, strict=True)
+    ]
+    result = scores.score(clean.reshape(4, -1), images.reshape(4, -1))
+    np.testing.assert_allclose(result["ssim"], expected, rtol=1e-12)
+
+
 def test_ssim_of_flat_images() -> None:
     """They differ only in luminance: (2ab + C1) / (a² + b² + C1), C1 = 0.01²."""
     clean, images = np.full((1, 121), 0.5, np.float32), np.full((1, 121), 0.25, np.float32)

@@ -57,12 +57,12 @@ ROW = b"label,pixel1\n1,2\n"
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        pytest.param(None, r"test\.csv: .* \(load\.test_csv\)", id="missing"),
+        pytest.param(None, r"test\.csv: .* \(load\.test\)", id="missing"),
         pytest.param(b"", r"test\.csv: ", id="empty"),
         pytest.param(
             b"label,pixel1\n1,x\n", r"test\.csv: row 1 \(line 2\), column 'pixel1': 'x'", id="cell"
         ),
-        pytest.param(ROW, r"train\.csv .* 9 pixels.* data/raw/test\.csv of 1", id="other size"),
+        pytest.param(ROW, r"train\.csv .* 9 values.* data/raw/test\.csv of 1", id="other size"),
         pytest.param(gzip.compress(99 * ROW)[:-9], r"test\.csv: ", id="truncated gzip"),
         pytest.param(gzip.compress(ROW)[:-8] + bytes(8), r"test\.csv: ", id="gzip checksum"),
     ],
@@ -158,7 +158,7 @@ def test_train_rejects_a_batch_larger_than_the_training_set(noisy: Path) -> None
 def test_train_rejects_a_missing_gpu(noisy: Path, set_params: SetParams) -> None:
     set_params(train={"device": "gpu", "batch_size": 8})
     done = run_stage("train", {"CUDA_VISIBLE_DEVICES": "-1"})
-    assert "train.device is 'gpu'" in error_line(done)
+    assert "the device is 'gpu'" in error_line(done)
 
 
 def test_train_rejects_a_missing_backend(noisy: Path, set_params: SetParams) -> None:
@@ -180,7 +180,7 @@ def test_train_rejects_a_missing_backend(noisy: Path, set_params: SetParams) -> 
                 "schedule": "cosine",
                 "warmup": 0.1,
                 "fresh_noise": True,
-                "augment": {"flip": True, "shift": 1},
+                "augment": {"flip": True, "rotate": True, "shift": 1},
                 "precision": "mixed_bfloat16",
             },
             id="unet",

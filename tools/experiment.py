@@ -10,6 +10,7 @@ import io
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import dvc.api
@@ -19,6 +20,7 @@ import pandas as pd
 import yaml
 from PIL import Image
 
+from denoiser.layout import to_squares
 from pipeline.base import files
 from pipeline.base.errors import InputError, run_main
 from stages.plot import method_image_paths
@@ -50,9 +52,10 @@ def main() -> None:
     if name not in preset_names():
         raise InputError(f"make experiment NAME={name}: NAME is one of {', '.join(preset_names())}")
     remove_experiment(name)
+    started = time.monotonic()
     if subprocess.run(["dvc", *arguments(name, overrides(name))]).returncode:
         raise InputError(f"the experiment '{name}' failed, see above")
-    store(name, commit_of(name))
+    store(name, commit_of(name), (time.monotonic() - started) / 60)
     print(f"\nstored the scores in {SCORES}; to copy model and data here: dvc exp apply {name}")
 
 
@@ -75,8 +78,11 @@ def commit_of(name: str) -> str:
     return output("git", "for-each-ref", "--format=%(objectname)", f"refs/exps/**/{name}").strip()
 
 
-def store(preset: str, commit: str) -> None:
-    """Stores the scores and images of an experiment, replacing those of an earlier run."""
+def store(preset: str, commit: str, minutes: float) -> None:
+    """Stores the scores and images of an experiment, replacing those of an earlier run.
+
+    `minutes` is the duration of the experiment without the stages that DVC did not run again.
+    """
 
     def read(path: str) -> io.StringIO:
         return io.StringIO(output("git", "show", f"{commit}:metrics/{path}"))
@@ -90,11 +96,14 @@ def store(preset: str, commit: str) -> None:
         scores.loc[method, "accuracy"] = accuracy[name]
     training = json.load(read("training/metrics.json"))
     scores.loc["model", ["val_loss", "epochs"]] = training["val_loss"], training["epochs"]
+    scores.loc["model", "minutes"] = round(minutes, 1)
     replace_rows(SCORES, preset, scores.assign(processor=describe()).reset_index())
     replace_rows(ROBUSTNESS, preset, pd.read_csv(read("robustness.csv")))
+    colormap = yaml.safe_load(output("git", "show", f"{commit}:params.yaml"))["plot"]["colormap"]
     images = [first_images(commit, path) for path in method_image_paths(methods).values()]
     with files.atomic_write(IMAGES / f"{preset}.png") as path:
-        Image.fromarray(np.concatenate(images)).save(path, format="PNG")
+        sheet = np.concatenate(images)
+        Image.fromarray(255 - sheet if colormap == "binary" else sheet).save(path, format="PNG")
 
 
 def replace_rows(path: Path, preset: str, rows: pd.DataFrame) -> None:
@@ -109,11 +118,11 @@ def replace_rows(path: Path, preset: str, rows: pd.DataFrame) -> None:
 
 
 def first_images(commit: str, path: str) -> npt.NDArray[np.uint8]:
-    """The first images of an array of an experiment in a row, (side, IMAGE_COUNT*side)."""
+    """The first images of an array of an experiment in a row, (side, IMAGE_COUNT*side) or RGB."""
     images = np.load(io.BytesIO(dvc.api.read(path, rev=commit, mode="rb")))[:IMAGE_COUNT]
-    side = round(images.shape[1] ** 0.5)
-    row = images.reshape(-1, side, side).transpose(1, 0, 2).reshape(side, -1)
-    return np.asarray(255 - np.rint(row * 255), np.uint8)  # dark on white, as in metrics/plots
+    squares = np.rint(to_squares(np.clip(images, 0, 1)) * 255).astype(np.uint8)
+    row = np.concatenate(list(squares), axis=1)
+    return row if row.shape[2] == 3 else row[:, :, 0]
 
 
 if __name__ == "__main__":

@@ -52,21 +52,26 @@ def main() -> None:
     presets = {name: read_params(name) for name in experiment.preset_names()}
     if missing := sorted(presets.keys() - scores.keys()):
         raise InputError(f"{experiment.SCORES} lacks a preset: make experiment NAME={missing[0]}")
-    sizes = size_table(scores, presets)
+    clothes = {
+        name: values
+        for name, values in presets.items()
+        if values["fetch"]["source"] == "fashion-mnist"
+    }
+    sizes = size_table(scores, clothes)
     tables = {
         "presets": preset_table(scores, presets),
         "comparison": comparison(scores, ("default", "small")),
         "uniform": method_table(scores, presets, "unet"),
         "gaussian": method_table(scores, presets, "unet-gaussian"),
         "guide": guide_table(scores),
-        "amounts": to_markdown(amount_table(robustness, presets)),
-        "kinds": to_markdown(kind_table(robustness, presets)),
+        "amounts": to_markdown(amount_table(robustness, clothes)),
+        "kinds": to_markdown(kind_table(robustness, clothes)),
         "sizes": to_markdown(sizes, {"PSNR, test": 2, "PSNR, val": 2}),
         "speed": speed_table(),
     }
     for document in DOCUMENTS:
         insert_tables(document, tables)
-    draw_images(scores, presets)
+    draw_images(scores, clothes)
     title = "PSNR (dB) of the test images: unet-small with one number changed"
     pictures.save(pictures.curves(size_curves(sizes), title), experiment.PRESETS / "size.png")
 
@@ -227,6 +232,7 @@ def speed_table() -> str:
         }
         for name in ("training_step", "whole", "repro")
         for row in measure.load(results(name))
+        if "its stage" not in row.work
     }
     return to_markdown(pd.DataFrame.from_dict(rows, orient="index").rename_axis("benchmark"), {})
 
@@ -240,7 +246,8 @@ def draw_images(scores: Scores, presets: Presets) -> None:
         images[name] = sheet(preset, scores)[method]
     psnr = metrics.score(images["clean"], images[order[-1]])["psnr"]
     title = f"The first test images through each method, and the PSNR of {order[-1]}"
-    pictures.save(pictures.rows(images, psnr, title), experiment.PRESETS / "images.png")
+    figure = pictures.rows(images, psnr, title, "binary")
+    pictures.save(figure, experiment.PRESETS / "images.png")
 
 
 def sheet(preset: str, scores: Scores) -> dict[str, npt.NDArray[np.float32]]:

@@ -1,4 +1,4 @@
-"""Starts Keras with the backend and device of params.yaml."""
+"""Starts Keras; every program that uses it starts it here."""
 
 import gc
 import importlib.util
@@ -46,32 +46,41 @@ def start(threads: int | None = None, portable: bool = True) -> str:
         # The order of XLA's sums depends on the length of the processor's vectors.
         flags = os.environ.get("XLA_FLAGS", "")
         os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_max_isa=AVX2"
-    if importlib.util.find_spec(section.backend) is None:
+    if threads is None:
+        # oneDNN gives the same bits with any number of threads from 2 on, but others with 1.
+        threads = THREADS if portable else max(2, os.cpu_count() or 2)
+    return configure(section.backend, section.device, threads)
+
+
+def configure(backend: str, device: str, threads: int | None = None) -> str:
+    """Imports Keras with this backend and device; returns the device's name.
+
+    The user's KERAS_BACKEND and ~/.keras/keras.json have no effect. `threads` is the number of
+    threads of TensorFlow within an operation, by default TensorFlow's. Raises InputError if the
+    backend or the device is not available.
+    """
+    if importlib.util.find_spec(backend) is None:
         raise InputError(
-            f"train.backend is '{section.backend}', which is not installed: "
+            f"train.backend is '{backend}', which is not installed: "
             f"install it with pip, or set train.backend to 'tensorflow'"
         )
-    os.environ["KERAS_BACKEND"] = section.backend
+    os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # Allocate the memory of the GPU as needed instead of all at once.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    if section.device == "cpu":
+    if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-    import_keras(section.backend)
+    import_keras(backend)
     import keras
 
-    # The user's ~/.keras/keras.json must not affect the result.
     keras.config.set_floatx("float32")
     keras.config.set_image_data_format("channels_last")
-    if threads is None:
-        # oneDNN gives the same bits with any number of threads from 2 on, but others with 1.
-        threads = THREADS if portable else max(2, os.cpu_count() or 2)
-    gpu = find_gpu(section.backend, threads)
-    if section.device == "gpu" and gpu is None:
+    gpu = find_gpu(backend, threads)
+    if device == "gpu" and gpu is None:
         raise InputError(
-            f"train.device is 'gpu', but {section.backend} finds none: "
-            "see docs/usage.md, or set train.device to 'auto'"
+            f"the device is 'gpu' (train.device or --device), but {backend} finds none: "
+            "see docs/usage.md, or choose 'auto'"
         )
     return gpu or "CPU"
 
@@ -115,12 +124,13 @@ def import_keras(backend: str) -> None:
         del sys.modules[name]
 
 
-def find_gpu(backend: str, threads: int) -> str | None:
+def find_gpu(backend: str, threads: int | None) -> str | None:
     """The name of the GPU that the backend uses, or None."""
     if backend == "tensorflow":
         import tensorflow as tf
 
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        if threads is not None:
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
         for gpu in tf.config.list_physical_devices("GPU"):
             return f"GPU ({tf.config.experimental.get_device_details(gpu)['device_name']})"
         return None

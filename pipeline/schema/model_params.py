@@ -16,3 +16,4 @@ class Model(Kind, extra="forbid"):
     filters: Annotated[list[Filters], Field(min_length=1, max_length=8)]
     convolutions: Annotated[int, Field(ge=1, le=64)]
     activation: Literal["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid"]
+    residual: bool

@@ -1,6 +1,6 @@
 """The section `noise` of params.yaml."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import (
@@ -28,8 +28,9 @@ def number_or_range(value: Any, validate_number: ValidatorFunctionWrapHandler) -
 
 
 class Noise(Section):
-    kind: NoiseKind
+    kind: Literal[NoiseKind, "pairs"]
     amount: Annotated[float, Field(ge=0, le=100), WrapValidator(number_or_range)]
+    clip: bool
     seed: Seed
 
     @field_validator("amount")

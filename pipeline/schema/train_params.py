@@ -10,6 +10,7 @@ from pipeline.keras_runtime.backend_params import Backend
 
 class Augment(Section):
     flip: bool
+    rotate: bool
     shift: Annotated[int, Field(ge=0, le=255)]
 
 
