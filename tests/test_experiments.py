@@ -109,7 +109,7 @@ def test_make_experiment_stores_scores_and_images(
     assert clone.read_params()["plot"]["images"] == 2  # the workspace is unchanged
 
     monkeypatch.chdir(tmp_path)
-    experiment.store("tiny", experiment.commit_of("tiny"), 1)  # replaces the rows
+    experiment.store("tiny", experiment.commit_of("tiny"))  # replaces the rows
     table = pd.read_csv(experiment.SCORES)
     assert len(table) == len(pd.read_csv(ROOT / experiment.SCORES)) + 6
     rows = table[table["preset"] == "tiny"].set_index("method")

@@ -52,10 +52,16 @@ def main() -> None:
     if name not in preset_names():
         raise InputError(f"make experiment NAME={name}: NAME is one of {', '.join(preset_names())}")
     remove_experiment(name)
-    started = time.monotonic()
-    if subprocess.run(["dvc", *arguments(name, overrides(name))]).returncode:
+    started, trained = time.monotonic(), False
+    command = ["dvc", *arguments(name, overrides(name))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout or ():
+            print(line, end="", flush=True)
+            trained |= line.startswith("Running stage 'train'")
+    if process.returncode:
         raise InputError(f"the experiment '{name}' failed, see above")
-    store(name, commit_of(name), (time.monotonic() - started) / 60)
+    minutes = (time.monotonic() - started) / 60
+    store(name, commit_of(name), minutes if trained else None)
     print(f"\nstored the scores in {SCORES}; to copy model and data here: dvc exp apply {name}")
 
 
@@ -78,10 +84,10 @@ def commit_of(name: str) -> str:
     return output("git", "for-each-ref", "--format=%(objectname)", f"refs/exps/**/{name}").strip()
 
 
-def store(preset: str, commit: str, minutes: float) -> None:
+def store(preset: str, commit: str, minutes: float | None = None) -> None:
     """Stores the scores and images of an experiment, replacing those of an earlier run.
 
-    `minutes` is the duration of the experiment without the stages that DVC did not run again.
+    `minutes` is the duration of the experiment, or None if DVC did not have to train the model.
     """
 
     def read(path: str) -> io.StringIO:
@@ -96,7 +102,7 @@ def store(preset: str, commit: str, minutes: float) -> None:
         scores.loc[method, "accuracy"] = accuracy[name]
     training = json.load(read("training/metrics.json"))
     scores.loc["model", ["val_loss", "epochs"]] = training["val_loss"], training["epochs"]
-    scores.loc["model", "minutes"] = round(minutes, 1)
+    scores.loc["model", "minutes"] = np.nan if minutes is None else round(minutes, 1)
     replace_rows(SCORES, preset, scores.assign(processor=describe()).reset_index())
     replace_rows(ROBUSTNESS, preset, pd.read_csv(read("robustness.csv")))
     colormap = yaml.safe_load(output("git", "show", f"{commit}:params.yaml"))["plot"]["colormap"]
