@@ -55,7 +55,7 @@ def main(words: Sequence[str] | None = None) -> int:
         if left_out:
             more = f" and {len(left_out) - 3} more" if len(left_out) > 3 else ""
             names = ", ".join(left_out[:3]) + more
-            report(f"{options.image}: left out because of the ends of their names: {names}")
+            report(f"{options.image}: skipped because of their suffixes: {names}")
         return run(jobs, denoise, options)
     except (InputError, OSError) as error:
         report(str(error))

@@ -15,8 +15,9 @@ BORDER = scores.WINDOW // 2
 class BandScores:
     """Accumulates the scores of a picture against its clean original.
 
-    `add` gets the bands from top to bottom, float32 of shape (rows, width, channels), in [0, 1].
-    The results equal those of `scores.psnr` and `scores.ssim`, which need the whole picture.
+    `add` gets the bands from top to bottom, float32 of shape (rows, width, channels); the clean
+    band lies in [0, 1]. The results equal those of `scores.psnr` and `scores.ssim`, which need the
+    whole picture.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Averages a network's results over flips and quarter turns of the images."""
+"""Averages a network's results over flips and rotations of the images."""
 
 from collections.abc import Callable
 
@@ -12,9 +12,9 @@ Network = Callable[[Float32], Float32]
 
 
 def ensemble(images: Float32, network: Network) -> Float32:
-    """The mean of the network's results over the eight flips and quarter turns of the images.
+    """The mean of the network's results over the eight flips and rotations of the images.
 
-    Each result is turned and flipped back before it is averaged (Timofte et al., "Seven ways to
+    Each result is rotated and flipped back before it is averaged (Timofte et al., "Seven ways to
     improve example-based single image super resolution", 2016). The images have shape
     (n, height, width, channels), or that of layout.py, (n, side·side·channels). `network` gets
     arrays of the same number of dimensions; unless the images are square, it must accept both

@@ -4,7 +4,8 @@ An array of n images has shape (n, side*side*channels). A row holds the pixels l
 channels of each pixel next to each other: one for gray images, three (red, green, blue) for color
 images. The length of a row determines the side and the number of channels, because three times a
 square number is never a square number. Images have dtype uint8, 0 to 255, in `data/images`, and
-float32, 0 to 1, from the stage `split` on.
+float32 from the stage `split` on, in [0, 1]; noisy images may exceed this range if `noise.clip` is
+false.
 """
 
 import math

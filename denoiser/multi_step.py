@@ -86,7 +86,8 @@ def _while_loop(step: Callable[..., Any], prepare: Prepare, block: Any, xla: boo
     if prepare is arrays_only:
         batches, axis = block[1:], 1
     else:
-        batches, axis = tf.map_fn(prepared, tf.range(steps), (tf.float32, tf.float32)), 0
+        types = tf.float32, tf.float32
+        batches, axis = tf.map_fn(prepared, tf.range(steps), fn_output_signature=types), 0
 
     @tf.function(jit_compile=xla, autograph=False)  # type: ignore[untyped-decorator]
     def loop(steps: Any, batches: Any) -> None:

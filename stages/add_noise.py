@@ -62,7 +62,7 @@ def check_pairs(clean: str, noisy: str, converted: Path, source: str) -> None:
     folders = Path("data/images"), converted
     tables = [folder / f"{source}_pictures.csv" for folder in folders]
     if all(table.exists() for table in tables):
-        lines = (table.read_text(encoding="utf-8").splitlines() for table in tables)
+        lines = (table.read_text("utf-8", "surrogateescape").splitlines() for table in tables)
         for a, b in itertools.zip_longest(*lines, fillvalue="nothing"):
             if a != b:
                 raise InputError(

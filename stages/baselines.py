@@ -15,28 +15,28 @@ from denoiser.classical import Denoiser
 from pipeline.base import files, params
 from pipeline.base.errors import InputError
 from pipeline.base.process import run_stage
-from pipeline.schema.baselines_params import Baselines
+from pipeline.schema.baselines_params import LINEAR_METHODS, MAX_VALUES, Baselines
 
 TUNING_IMAGES = 500  # at most a fifth of the training images; pca and ridge are fitted to the rest
 BLOCK_SIZE = 100  # images in memory at once, in each thread
 KEPT_IMAGES = 100  # test images kept of each method, the limit of plot.images
-LINEAR_METHODS = {"pca", "ridge"}
-MAX_PIXELS = 64 * 64  # above it, the matrices of pixels x pixels take too much memory
 
 
 def main() -> None:
     section = params.read("baselines", Baselines)
     with files.NpyReader("data/split/x_train.npy") as clean:
-        pixels = clean.shape[1]
-    if LINEAR_METHODS & set(section.methods) and pixels > MAX_PIXELS:
+        count, values = clean.shape
+    linear = LINEAR_METHODS & set(section.methods)
+    if linear and (values > MAX_VALUES or count < 2):
         raise InputError(
-            "params.yaml: baselines.methods contains 'pca' or 'ridge', which need too much memory "
-            f"for images of {pixels} pixels: remove them"
+            "params.yaml: baselines.methods contains 'pca' or 'ridge', which need at least two "
+            f"training images, of at most {MAX_VALUES} values; there are {count} of {values} "
+            "values: remove them"
         )
-    if "pca" in section.methods and section.pca_components > pixels:
+    if "pca" in section.methods and section.pca_components > values:
         raise InputError(
             f"params.yaml: baselines.pca_components is {section.pca_components}, "
-            f"but an image has {pixels} pixels"
+            f"but an image has {values} values"
         )
     fitted = fit(section)
     settings = {method: setting for method, (setting, _) in fitted.items()}

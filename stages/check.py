@@ -1,12 +1,14 @@
 """Validates all of params.yaml, so that a mistake is reported before any other stage runs."""
 
+import os
 from pathlib import Path
 from typing import Any
 
+from denoiser.layout import CHANNELS
 from pipeline.base import files, params
 from pipeline.base.errors import InputError
 from pipeline.base.process import run_stage
-from pipeline.schema.baselines_params import Baselines
+from pipeline.schema.baselines_params import LINEAR_METHODS, MAX_VALUES, Baselines
 from pipeline.schema.classifier_params import Classifier
 from pipeline.schema.fetch_params import Fetch
 from pipeline.schema.load_params import Load
@@ -18,6 +20,10 @@ from pipeline.schema.robustness_params import Robustness
 from pipeline.schema.split_params import Split
 from pipeline.schema.train_params import Train
 
+# Folders that stages replace as a whole.
+REPLACED = {
+    Path("data", name) for name in ("images", "split", "noisy", "baselines", "denoised", "scores")
+}
 SECTIONS: dict[str, type[params.Section]] = {
     "fetch": Fetch,
     "load": Load,
@@ -59,7 +65,7 @@ def contradictions(content: dict[str, Any]) -> list[str]:
     load, train, pairs = content["load"], content["train"], content["noise"]["kind"] == "pairs"
     keys = ("train", "test", *(("noisy_train", "noisy_test") if pairs else ()))
     found = [
-        f"load.{key} is {load[key]}, but with fetch.source 'none' that file stays empty: "
+        f"load.{key} is {load[key]}, which is empty with fetch.source 'none': "
         "set it to the path of a CSV or a folder of pictures"
         for key in keys
         if content["fetch"]["source"] == "none" and Path(load[key]).parent == Path("data/raw")
@@ -70,9 +76,21 @@ def contradictions(content: dict[str, Any]) -> list[str]:
         for key in ("train", "test")
         if pairs and load[key] == load[f"noisy_{key}"] and not found
     ]
+    found += [
+        f"load.{key} is {load[key]}, in a folder that a stage replaces: move it to another folder"
+        for key in ("train", "test", "noisy_train", "noisy_test")
+        if REPLACED & {*Path(os.path.relpath(load[key])).parents, Path(os.path.relpath(load[key]))}
+    ]
     if pairs and train["fresh_noise"]:
         found.append(
-            "train.fresh_noise needs a kind of noise that is drawn, not noise.kind 'pairs'"
+            "train.fresh_noise adds synthetic noise, which noise.kind 'pairs' excludes: set "
+            "train.fresh_noise to false"
+        )
+    values = (load["side"] or 0) ** 2 * CHANNELS[load["color"]]
+    if values > MAX_VALUES and LINEAR_METHODS & set(content["baselines"]["methods"]):
+        found.append(
+            "baselines.methods contains 'pca' or 'ridge', which need too much memory for squares "
+            f"of {values} values (load.side): remove them"
         )
     return [f"{params.FILE}: {mistake}" for mistake in found]
 

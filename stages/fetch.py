@@ -18,15 +18,15 @@ BLOCK_SIZE = 2000  # rows per block
 
 def main() -> None:
     source = params.read("fetch", Fetch).source
-    with files.atomic_write("data/raw") as folder:
-        folder.mkdir()
-        if source == "none":  # nothing to download, but DVC requires the outputs
-            for name in ("train", "test"):
-                (folder / f"{name}.csv").touch()
-            return
-        data = fashion_mnist.load() if source == "fashion-mnist" else digits.load()
-        for name, (images, labels) in data.items():
-            write_csv(folder / f"{name}.csv", images, labels)
+    if source == "none":  # nothing to download, but DVC requires the outputs
+        for name in ("train", "test"):
+            with files.atomic_write(f"data/raw/{name}.csv") as path:
+                path.touch()
+        return
+    data = fashion_mnist.load() if source == "fashion-mnist" else digits.load()
+    for name, (images, labels) in data.items():
+        with files.atomic_write(f"data/raw/{name}.csv") as path:
+            write_csv(path, images, labels)
 
 
 def write_csv(path: Path, images: UInt8, labels: UInt8) -> None:

@@ -11,7 +11,6 @@ import pandas as pd
 
 from denoiser import pictures
 from pipeline.base import files, params
-from pipeline.base.errors import InputError
 from pipeline.base.process import run_stage
 from pipeline.schema.plot_params import Plot
 
@@ -20,13 +19,9 @@ VARIANTS = {"original": "data/split", "noisy": "data/noisy", "denoised": "data/d
 
 def main() -> None:
     plot = params.read("plot", Plot)
-    count = plot.images
     scores = pd.read_csv("data/scores/per_image.csv").groupby("split")["psnr_denoised"]
     val, test = (scores.get_group(split).to_numpy() for split in ("val", "test"))
-    if count > len(val):
-        raise InputError(
-            f"params.yaml: plot.images is {count}, but there are {len(val)} validation images"
-        )
+    count = min(plot.images, len(val))
     ranked = np.argsort(val, kind="stable")
     selections = {
         "first": (np.arange(count), "The first validation images"),

@@ -35,7 +35,7 @@ def holdout(split: Split) -> tuple[Rows, Rows]:
     """
     counts = None
     if PICTURES.exists():
-        with open(PICTURES, encoding="utf-8", newline="") as file:
+        with open(PICTURES, encoding="utf-8", errors="surrogateescape", newline="") as file:
             counts = [int(row["images"]) for row in csv.DictReader(file)]
     with files.NpyReader("data/images/train_labels.npy") as labels:
         groups, name = (len(labels), "rows") if counts is None else (len(counts), "pictures")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from denoiser import noise
+from denoiser.layout import side_and_channels
 from pipeline.base import files, params
 from pipeline.base.errors import InputError
 from pipeline.base.process import run_stage
@@ -26,6 +27,11 @@ def main() -> None:
             f"params.yaml: train.batch_size is {train.batch_size}, "
             f"but there are {len(clean)} training images"
         )
+    if model_params.residual and train.loss == "binary_crossentropy":
+        raise InputError(
+            "params.yaml: train.loss is 'binary_crossentropy', which needs results from 0 to 1: "
+            "with model.residual, choose another loss, such as mse or psnr"
+        )
     device = backend.start_for_denoiser()
     devices = backend.distribute(train.backend)
     if train.batch_size % devices:
@@ -40,7 +46,7 @@ def main() -> None:
     from denoiser.blocks import Blocks
     from denoiser.device_random import DeviceGenerator
 
-    if train.loss == "ssim" and clean.shape[1] < losses.WINDOW**2:
+    if train.loss == "ssim" and side_and_channels(clean.shape[1])[0] < losses.WINDOW:
         raise InputError(
             f"params.yaml: train.loss is 'ssim', which needs images of at least "
             f"{losses.WINDOW}x{losses.WINDOW} pixels"

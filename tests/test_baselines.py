@@ -76,12 +76,12 @@ def test_an_empty_list_of_methods_gives_empty_outputs(noisy: Path, set_params: S
 
 def test_rejects_more_components_than_pixels(noisy: Path, set_params: SetParams) -> None:
     set_params(baselines={"pca_components": 145})
-    with pytest.raises(InputError, match=r"baselines.pca_components is 145, .* 144 pixels"):
+    with pytest.raises(InputError, match=r"baselines.pca_components is 145, .* 144 values"):
         baselines.main()
 
 
 def test_rejects_images_too_large_for_linear_methods(workspace: Path) -> None:
     Path("data/split").mkdir(parents=True)
     np.save("data/split/x_train.npy", np.zeros((3, 65 * 65), np.float32))
-    with pytest.raises(InputError, match=r"baselines.methods .* 'pca' or 'ridge'.* 4225 pixels"):
+    with pytest.raises(InputError, match=r"baselines.methods .* 'pca' or 'ridge'.* 4225 values"):
         baselines.main()

@@ -1,6 +1,7 @@
 """Folders of pictures as data: the stages load, split and add_noise."""
 
 import csv
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -129,6 +130,26 @@ def test_a_file_that_is_no_picture_is_named(folders: SetParams) -> None:
     with pytest.raises(InputError, match=r"train/notes\.txt"):
         load.main()
     assert not Path("data/images").exists()
+
+
+def test_names_that_are_not_utf_8_and_several_pages(
+    folders: SetParams, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("train", "test"):
+        random_pictures(name, 3, 2, 2)
+        Path(name, "p0.png").rename(os.fsdecode(f"{name}/caf".encode() + b"\xe9.png"))
+        small = os.fsdecode(f"{name}/smal".encode() + b"\xe9.tif")
+        page = Image.new("L", (1, 1))
+        page.save(small, save_all=True, append_images=[page])
+    folders(load={"side": 2, "noisy_train": "train", "train": "./train", "noisy_test": "test"})
+    load.main()
+    split.main()
+    printed = capfd.readouterr().out
+    assert r"train/smal\udce9.tif is left out: 1x1 pixels" in printed
+    assert "only the first of its 2 pages or frames is read" in printed
+    folders(load={"test": "./test"}, noise={"kind": "pairs"})
+    add_noise.main()
+    np.testing.assert_array_equal(np.load("data/noisy/x_val.npy"), np.load("data/split/x_val.npy"))
 
 
 def test_folders_with_different_classes_are_rejected(folders: SetParams) -> None:

@@ -181,7 +181,7 @@ def test_a_folder_is_denoised_with_its_sub_folders(
     written = sorted(path.relative_to("out").as_posix() for path in Path("out").rglob("*.*"))
     assert written == ["a.png", "deep/d.jpg", "deep/er/é b.PNG"]
     lines = error_lines(capsys)
-    assert lines[0] == "in: left out because of the ends of their names: notes.txt, photo.raw"
+    assert lines[0] == "in: skipped because of their suffixes: notes.txt, photo.raw"
     assert lines[1].startswith("in/b.png is not a picture that Pillow can read")
     assert lines[2].startswith("in/deep/half.jpg cannot be read (")
     assert len(lines) == 3

@@ -93,6 +93,35 @@ def test_rejects_source_none_with_the_csvs_of_fetch(set_params: SetParams, key: 
     check.main()
 
 
+@pytest.mark.parametrize("path", ["data/noisy/train", "./data/split", "data/../data/images/x"])
+def test_rejects_data_in_a_folder_that_a_stage_replaces(set_params: SetParams, path: str) -> None:
+    set_params(load={"noisy_train": path})
+    assert f"load.noisy_train is {path}, in a folder that a stage replaces" in check_error()
+
+
+def test_rejects_pairs_without_noisy_images(set_params: SetParams) -> None:
+    set_params(noise={"kind": "pairs"})
+    message = check_error()
+    assert "load.noisy_train and load.train are both data/raw/train.csv" in message
+    pairs = {"noisy_train": "noisy/train.csv", "noisy_test": "noisy/test.csv"}
+    set_params(load=pairs, train={"fresh_noise": True})
+    assert "set train.fresh_noise to false" in check_error()
+    set_params(train={"fresh_noise": False})
+    check.main()
+
+
+@pytest.mark.parametrize(("color", "side"), [("gray", 64), ("rgb", 36)])
+def test_rejects_squares_too_large_for_the_linear_baselines(
+    set_params: SetParams, color: str, side: int
+) -> None:
+    set_params(load={"color": color, "side": side + 1})
+    assert "'pca' or 'ridge'" in check_error()
+    set_params(load={"side": side})
+    check.main()
+    set_params(load={"side": side + 1}, baselines={"methods": ["tv"]})
+    check.main()
+
+
 def test_reports_all_missing_and_unknown_names(workspace: Path) -> None:
     path = workspace / "params.yaml"
     path.write_text(path.read_text().replace("noise:", "nose:").replace("  epochs:", "  epoch:"))

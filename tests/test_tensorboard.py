@@ -66,3 +66,10 @@ def test_image_grid_has_a_row_for_each_array_and_inverts_the_pixels() -> None:
     expected = [[1, 0, 0, 0], [0, 0, 0, 0.5], [0.75, 0, 0, 0], [0, 0, 0, 0.5]]
     grid = tensorboard_log.image_grid(clean, noisy)
     np.testing.assert_array_equal(grid[0, :, :, 0], expected)
+
+
+def test_image_grid_shows_colors_unchanged() -> None:
+    images = np.arange(24, dtype=np.float32).reshape(2, 12)  # two RGB images of 2x2 pixels
+    grid = tensorboard_log.image_grid(images)
+    assert grid.shape == (1, 2, 4, 3)
+    assert grid[0, 0].tolist() == [[0, 1, 2], [3, 4, 5], [12, 13, 14], [15, 16, 17]]

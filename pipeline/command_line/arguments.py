@@ -25,13 +25,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "for standard output (PNG)",
     )
     parser.add_argument("--model", default="models/autoencoder.keras", help="default: %(default)s")
-    parser.add_argument(
-        "--overwrite", action="store_true", help="allow that an output replaces an input"
-    )
+    parser.add_argument("--overwrite", action="store_true", help="allow outputs to replace inputs")
     parser.add_argument(
         "--ensemble",
         action="store_true",
-        help="average the results for eight flips and quarter turns; takes eight times as long",
+        help="average the results for eight flips and rotations, in eight times the time",
     )
     parser.add_argument(
         "--device",

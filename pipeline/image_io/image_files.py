@@ -1,7 +1,7 @@
 """Reads picture files with Pillow, whatever their format, as 8 or 16 bits per channel.
 
-Pillow reads 16 bits per channel of gray pictures alone: it reduces color pictures of 16 bits, and
-gray ones with an alpha channel, to 8 bits.
+Pillow reads 16 bits per channel only for gray pictures. It reduces color pictures of 16 bits, and
+gray pictures with an alpha channel, to 8 bits.
 """
 
 import contextlib
@@ -97,6 +97,8 @@ def read_pixels(path: str, color: Literal["gray", "rgb"]) -> UInt8:
     the file cannot be read.
     """
     picture = read(path)
+    if picture.frames > 1:
+        print(f"{path}: only the first of its {picture.frames} pages or frames is read", flush=True)
     image = picture.image
     if image.mode == "I;16":
         image = Image.fromarray(np.rint(picture.rows(0, image.height)[:, :, 0] * 255).astype("u1"))
@@ -105,7 +107,7 @@ def read_pixels(path: str, color: Literal["gray", "rgb"]) -> UInt8:
 
 
 def read(path: str, white: float | None = None) -> Picture:
-    """Reads the first picture of a file, or with the path - of standard input.
+    """Reads the first picture of a file, or of standard input if `path` is -.
 
     `white` is the value of white in pictures of 16 or 32 bits or of floating point, by default the
     value that the file states. Raises InputError if the file is missing or broken, holds no
@@ -231,7 +233,7 @@ def to_8_bits(image: Image.Image, gray_alpha: bool) -> tuple[Image.Image, Image.
 def count_frames(source: str | io.BytesIO) -> int:
     """The number of frames or pages; 1 if they cannot be counted.
 
-    The second picture in an MPO, which some cameras write as JPEG, is no frame.
+    The second picture of an MPO file, a JPEG variant of some cameras, is not counted.
     """
     try:
         with Image.open(source) as file:

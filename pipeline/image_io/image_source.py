@@ -55,7 +55,9 @@ def convert(parameter: str, load: Load, stem: Path) -> int:
             if x.rows == load.limit:
                 break
     if folder:
-        with open(f"{stem}_pictures.csv", "w", encoding="utf-8", newline="") as file:
+        with open(
+            f"{stem}_pictures.csv", "w", encoding="utf-8", errors="surrogateescape", newline=""
+        ) as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["picture", "width", "height", "images"])
             writer.writerows((*picture, count) for picture, count in counts.items())
@@ -97,7 +99,10 @@ def read_folder(path: str, load: Load) -> Iterator[Block]:
             )
         side = side or width
         if min(height, width) < side:
-            print(f"{path}/{name} is left out: {width}x{height} pixels are too few", flush=True)
+            print(
+                f"{path}/{ascii(name)[1:-1]} is left out: {width}x{height} pixels are too few",
+                flush=True,
+            )
             continue
         for images in layout.cut(pixels, side, load.stride or side):
             label = None if labels is None else np.full(len(images), labels[name], np.uint8)

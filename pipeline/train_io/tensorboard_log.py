@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from denoiser.layout import to_squares
 from pipeline.base import files
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ def callbacks(
 ) -> list["keras.callbacks.Callback"]:
     """Keras callbacks that log losses, parameters, and images that are denoised after each epoch.
 
-    `noisy` and `clean` are the same images, shape (n, side*side), in [0, 1]. Unless the training
-    is resumed, the log of an earlier run is removed.
+    `noisy` and `clean` are the same images, laid out as in layout.py. Unless the training is
+    resumed, the log of an earlier run is removed.
     """
     import keras
     import tensorflow as tf
@@ -73,7 +74,7 @@ def flatten(params: dict[str, dict[str, Any]]) -> dict[str, bool | int | float |
 
 
 def image_grid(*rows: "Images") -> "Images":
-    """One picture, shape (1, height, width, 1), with a row for each array of images."""
-    side = round(rows[0].shape[1] ** 0.5)
-    tiles = np.stack(rows).reshape(len(rows), -1, side, side).transpose(0, 2, 1, 3)
-    return 1 - tiles.reshape(1, len(rows) * side, -1, 1)  # dark on white, as in the plots
+    """One picture, shape (1, height, width, channels), with a row for each array of images."""
+    lines = [np.concatenate(list(to_squares(images)), axis=1) for images in rows]
+    picture = np.concatenate(lines)[None]
+    return 1 - picture if picture.shape[3] == 1 else picture  # gray: dark on white
