@@ -4,7 +4,7 @@ PYTHON ?= python3
 UV := uv==0.13.9
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup repro experiment results table report comment search update verify chaos bench \
+.PHONY: help setup repro experiment photographs results table report comment search update verify chaos bench \
 	test format lock
 
 help:  ## list the targets
@@ -19,6 +19,9 @@ repro: .venv/pipeline  ## run the pipeline and print its scores beside the commi
 
 experiment: .venv/pipeline  ## run a preset, NAME=unet, and store its scores in experiments/
 	@python -m tools.experiment $(NAME)
+
+photographs: .venv/pipeline  ## score the preset `photos` on whole photographs
+	@python -m tools.photographs
 
 results: .venv/pipeline  ## update the tables and pictures of README.md and docs/
 	@python -m tools.results

@@ -24,7 +24,7 @@ from denoiser import scores as metrics
 from pipeline.base import params
 from pipeline.base.errors import InputError, run_main
 from stages.plot import method_image_paths
-from tools import experiment
+from tools import experiment, photographs
 from tools.markdown import insert_tables, to_markdown
 
 DOCUMENTS = (Path("README.md"), Path("docs/results.md"), Path("docs/experiments.md"))
@@ -37,6 +37,16 @@ SIZES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "resolutions": lambda params: len(params["model"]["filters"]),
     "convolutions": lambda params: params["model"]["convolutions"],  # per resolution
     "epochs": lambda params: params["train"]["epochs"],
+}
+
+# PSNR (dB) of Set12 and BSD68 with Gaussian noise of 25/255: Zhang et al., "Beyond a Gaussian
+# denoiser", 2017, and Zhang et al., "Plug-and-play image restoration with deep denoiser prior",
+# 2021.
+PUBLISHED = {
+    "BM3D": (29.97, 28.57),
+    "WNNM": (30.26, 28.83),
+    "DnCNN-S": (30.44, 29.23),
+    "DRUNet": (30.94, 29.48),
 }
 
 Presets = dict[str, dict[str, Any]]  # the parameters of each preset
@@ -60,6 +70,7 @@ def main() -> None:
     sizes = size_table(scores, clothes)
     tables = {
         "presets": preset_table(scores, presets),
+        "photographs": photograph_table(scores),
         "comparison": comparison(scores, ("default", "small")),
         "uniform": method_table(scores, presets, "unet"),
         "gaussian": method_table(scores, presets, "unet-gaussian"),
@@ -158,6 +169,21 @@ def guide_table(scores: Scores) -> str:
     names = ["val_psnr", "val_ssim", "test_psnr", "test_ssim", "val_loss", "epochs"]
     digits = [2, 3, 2, 3, 4, 0]
     return to_markdown(table[names], dict(zip(names, digits, strict=True)))
+
+
+def photograph_table(scores: Scores) -> str:
+    """The PSNR of whole photographs: published values, and those of `make photographs`."""
+    rows: dict[str, dict[str, Any]] = {
+        method: dict(zip(photographs.SETS, psnr, strict=True)) | {"source": "published"}
+        for method, psnr in PUBLISHED.items()
+    }
+    model = scores["photos"].loc["model"]
+    for method, row in pd.read_csv(photographs.TABLE, index_col="method").iterrows():
+        source = f"{model['minutes']:.0f} minutes on {model['processor']}"
+        values = {name: row[name] for name in photographs.SETS}
+        rows[str(method).replace("photos", "**photos**")] = values | {"source": source}
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
+    return to_markdown(table, dict.fromkeys(photographs.SETS, 2))
 
 
 def amount_table(robustness: pd.DataFrame, presets: Presets) -> pd.DataFrame:
