@@ -82,7 +82,7 @@ def interrupted(digits: Clone, tmp_path_factory: pytest.TempPathFactory) -> Inte
 
 
 def test_a_full_disk_is_reported_by_dvc_repro(interrupted: Interrupted) -> None:
-    assert "fetch: data/raw cannot be written" in interrupted.output["full disk"]
+    assert "fetch: data/raw/train.csv cannot be written" in interrupted.output["full disk"]
 
 
 def test_a_checkpoint_with_other_parameters_is_not_used(interrupted: Interrupted) -> None:
@@ -151,7 +151,7 @@ def test_a_stage_ends_with_its_owner(waiting: tuple[Popen, Popen, int]) -> None:
 @pytest.mark.parametrize(
     ("stage", "size", "path"),
     [
-        ("fetch", 100_000, "data/raw"),
+        ("fetch", 100_000, "data/raw/train.csv"),
         ("split", 100_000, "data/split"),
         ("train", 100_000, "models/checkpoint.npz"),
         ("evaluate", 0, "data/scores"),
