@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from denoiser.layout import starts
+
 Float32 = npt.NDArray[np.float32]
 Network = Callable[[Float32], Float32]
 Rows = Callable[[int, int], Float32]
@@ -57,7 +59,8 @@ def blend(
     """
     height, width, channels = shape
     full_height, full_width = max(height, side), max(width, side)
-    tops, lefts = starts(full_height, side), starts(full_width, side)
+    step = max(1, side // 2)
+    tops, lefts = starts(full_height, side, step), starts(full_width, side, step)
     distance = np.minimum(np.arange(side), np.arange(side)[::-1]) + 1
     weight = np.outer(distance, distance).astype(np.float32)[:, :, None]
     sums = np.zeros((side, full_width, channels), np.float32)
@@ -135,14 +138,6 @@ def spans(
     begins = sorted({min(number * step, length - side) for number in range(count)})
     stops = [*(begin + side - margin for begin in begins[:-1]), length]
     return side, list(zip(begins, [0, *stops[:-1]], stops, strict=True))
-
-
-def starts(length: int, side: int) -> list[int]:
-    """Where tiles that overlap by half start along an axis, so that they cover all of it.
-
-    `length` is at least `side`.
-    """
-    return [*range(0, length - side, max(1, side // 2)), length - side]
 
 
 def round_up(number: int, multiple: int) -> int:

@@ -21,25 +21,9 @@ def test_mse_and_psnr_of_known_errors() -> None:
     np.testing.assert_allclose(result["psnr"], [100, 6.0206, 12.0412], atol=1e-4)
 
 
-def test_ssim_equals_scikit_image_for_each_image() -> None:
-    clean = RNG.random((6, 28 * 28), np.float32)
-    images = np.clip(clean + RNG.normal(0, 0.2, clean.shape), 0, 1).astype(np.float32)
-    expected = [
-        skimage.metrics.structural_similarity(
-            *(array.reshape(28, 28).astype(float) for array in pair),
-            data_range=1,
-            gaussian_weights=True,
-            sigma=1.5,
-            use_sample_covariance=False,
-        )
-        for pair in zip(clean, images, strict=True)
-    ]
-    np.testing.assert_allclose(scores.score(clean, images)["ssim"], expected, rtol=1e-12)
-
-
-def test_ssim_of_a_color_image_is_the_mean_over_its_channels() -> None:
-    clean, images = RNG.random((2, 4, 12, 12, 3), np.float32)
-    expected = [
+def ssim_of_scikit_image(clean: np.ndarray, images: np.ndarray) -> list[float]:
+    """The SSIM of each image; the arrays have shape (n, side, side, channels)."""
+    return [
         skimage.metrics.structural_similarity(
             *(array.astype(float) for array in pair),
             data_range=1,
@@ -50,6 +34,18 @@ def test_ssim_of_a_color_image_is_the_mean_over_its_channels() -> None:
         )
         for pair in zip(clean, images, strict=True)
     ]
+
+
+def test_ssim_equals_scikit_image_for_each_image() -> None:
+    clean = RNG.random((6, 28 * 28), np.float32)
+    images = np.clip(clean + RNG.normal(0, 0.2, clean.shape), 0, 1).astype(np.float32)
+    expected = ssim_of_scikit_image(*(a.reshape(6, 28, 28, 1) for a in (clean, images)))
+    np.testing.assert_allclose(scores.score(clean, images)["ssim"], expected, rtol=1e-12)
+
+
+def test_ssim_of_a_color_image_is_the_mean_over_its_channels() -> None:
+    clean, images = RNG.random((2, 4, 12, 12, 3), np.float32)
+    expected = ssim_of_scikit_image(clean, images)
     result = scores.score(clean.reshape(4, -1), images.reshape(4, -1))
     np.testing.assert_allclose(result["ssim"], expected, rtol=1e-12)
 

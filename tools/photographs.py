@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import dvc.api
@@ -17,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from denoiser import band_noise, classical, pictures, scores
+from denoiser.tiles import Rows
 from pipeline.base import files
 from pipeline.base.errors import InputError, run_main
 from pipeline.image_io import image_files
@@ -61,7 +63,7 @@ def main() -> None:
                 name: mean_psnr(folder, str(output / name), str(model), *flags)
                 for name, folder in SETS.items()
             }
-            denoised[label] = parts(output / "Set12")
+            denoised[label] = parts(stored(output / "Set12"))
     with files.atomic_write(TABLE) as path:
         table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
         table.to_csv(path)
@@ -70,9 +72,9 @@ def main() -> None:
 
 def mean_psnr(folder: str, output: str, model: str, *flags: str) -> float:
     """The mean PSNR in dB of the pictures of a folder, denoised by the command line."""
-    noisy = ["--noisy", f"gaussian:{SIGMA * 255:.0f}/255", "--unclipped"]
     command = [sys.executable, "-m", "denoiser", folder, "-o", output, "--model", model]
-    done = subprocess.run([*command, *noisy, *flags], stderr=subprocess.PIPE, text=True)
+    command += ["--noisy", f"gaussian:{SIGMA}", "--unclipped", *flags]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
     print(done.stderr, file=sys.stderr)
     found = re.search(r"mean of \d+ pictures: .* ([\d.]+) dB denoised", done.stderr)
     if done.returncode or found is None:
@@ -80,30 +82,29 @@ def mean_psnr(folder: str, output: str, model: str, *flags: str) -> float:
     return float(found[1])
 
 
-def parts(folder: Path) -> Images:
-    """The PARTS of the photographs in a folder, shape (n, SIDE*SIDE)."""
-    cropped = []
-    for name, top, left in PARTS:
-        rows = image_files.read(str(folder / name)).rows(top, top + SIDE)
-        cropped.append(rows[:, left : left + SIDE].ravel())
-    return np.stack(cropped)
+def stored(folder: str | Path) -> Callable[[str], Rows]:
+    """A function that returns the rows of a photograph in a folder, given its file name."""
+    return lambda name: image_files.read(f"{folder}/{name}").rows
 
 
-def noisy_parts() -> Images:
-    """The PARTS with the noise that the command line adds."""
-    cropped = []
-    for name, top, left in PARTS:
-        picture = image_files.read(str(Path(SETS["Set12"], name)))
-        noisy = band_noise.noisy_rows(picture.rows, picture.shape[0], "gaussian", SIGMA, clip=False)
-        cropped.append(noisy(top, top + SIDE)[:, left : left + SIDE].ravel())
-    return np.stack(cropped)
+def noisy(name: str) -> Rows:
+    """The rows of a photograph of Set12 with the noise that the command line adds."""
+    picture = image_files.read(f"{SETS['Set12']}/{name}")
+    return band_noise.noisy_rows(picture.rows, picture.shape[0], "gaussian", SIGMA, clip=False)
+
+
+def parts(rows_of: Callable[[str], Rows]) -> Images:
+    """The PARTS of photographs, shape (n, SIDE*SIDE), given the rows of each by its file name."""
+    return np.stack(
+        [rows_of(name)(top, top + SIDE)[:, left : left + SIDE].ravel() for name, top, left in PARTS]
+    )
 
 
 def draw(denoised: dict[str, Images]) -> None:
     """Draws the PARTS through each method."""
-    clean, noisy = parts(Path(SETS["Set12"])), noisy_parts()
-    _, nlm = classical.tune_filter("nlm", noisy, clean)
-    images = {"original": clean, "noisy": noisy, "nlm": nlm(noisy), **denoised}
+    clean, noisy_images = parts(stored(SETS["Set12"])), parts(noisy)
+    _, nlm = classical.tune_filter("nlm", noisy_images, clean)
+    images = {"original": clean, "noisy": noisy_images, "nlm": nlm(noisy_images), **denoised}
     psnr = scores.score(clean, list(denoised.values())[-1])["psnr"]
     title = "Parts of Set12 through each method, and the PSNR of the ensemble"
     pictures.save(pictures.rows(images, psnr, title, "gray"), PICTURE)
