@@ -32,7 +32,7 @@ HIDE = ^(Created|Executor|epochs|best_epoch|loss|settings|data/|models/|metrics/
 table: .venv/pipeline  ## list the experiments: scores, and parameters that differ
 	@dvc exp show --only-changed --md --drop '$(HIDE)'
 
-report: .venv/pipeline  ## write report.html: the workspace beside a commit, BASE=HEAD
+report: .venv/pipeline  ## write report.html: the workspace beside a commit or experiment, BASE=HEAD
 	@python -m tools.report $(BASE)
 
 comment: .venv/pipeline  ## write comment/ for a pull request: the small result beside that of BASE
@@ -78,12 +78,16 @@ lock: .venv/pipeline  ## pin the newest versions of all packages
 # certificates of the system, which a proxy may require.
 INSTALL = uv pip install --quiet --system-certs --compile-bytecode --python .venv/bin/python
 
+# Python runs this line when it starts, so that .venv/bin/dvc finds the `python` of the stages.
+WITHOUT_ACTIVATION = 'import os, sys; os.environ["PATH"] = f"{sys.prefix}/bin:" + os.environ.get("PATH", "")'
+
 .venv/pipeline: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 		{ echo 'Python 3.11, 3.12 or 3.13 is required: make PYTHON=python3.12 …'; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/pip install --quiet $(UV)
 	$(INSTALL) -r requirements.txt
+	@echo $(WITHOUT_ACTIVATION) > "$$(echo .venv/lib/python3*/site-packages)/path.pth"
 	@touch $@
 
 .venv/search: .venv/pipeline requirements-search.txt

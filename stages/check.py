@@ -81,6 +81,16 @@ def contradictions(content: dict[str, Any]) -> list[str]:
         for key in ("train", "test", "noisy_train", "noisy_test")
         if REPLACED & {*Path(os.path.relpath(load[key])).parents, Path(os.path.relpath(load[key]))}
     ]
+    hint = (
+        ": experiments with --temp or --queue contain only files that Git or DVC tracks; "
+        "run `dvc add` for the data, then `git add` for the new .dvc file"
+    )
+    hint = hint if ".dvc" in Path.cwd().parts else ""
+    found += [
+        f"load.{key} is {load[key]}, which does not exist{hint}"
+        for key in ("train", "test", "noisy_train", "noisy_test")
+        if not (Path(load[key]).parent == Path("data/raw") or is_available(Path(load[key])))
+    ]
     if pairs and train["fresh_noise"]:
         found.append(
             "train.fresh_noise adds synthetic noise, which noise.kind 'pairs' excludes: set "
@@ -93,6 +103,11 @@ def contradictions(content: dict[str, Any]) -> list[str]:
             f"of {values} values (load.side): remove them"
         )
     return [f"{params.FILE}: {mistake}" for mistake in found]
+
+
+def is_available(path: Path) -> bool:
+    """Whether a path exists, or DVC tracks it or a folder that contains it and can restore it."""
+    return any(Path(f"{part}.dvc").exists() for part in (path, *path.parents)) or path.exists()
 
 
 if __name__ == "__main__":

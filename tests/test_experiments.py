@@ -107,6 +107,10 @@ def test_make_experiment_stores_scores_and_images(
     assert "dvc exp apply tiny" in output
     assert "tiny" in clone.run("dvc", "exp", "list", "--all-commits")
     assert clone.read_params()["plot"]["images"] == 2  # the workspace is unchanged
+    clone.run("python", "-m", "tools.report", "tiny")  # compares with the experiment
+    page = (tmp_path / "report.html").read_text()
+    commit = clone.run("git", "rev-parse", "--short", clone.experiment("tiny")).strip()
+    assert f"compared with tiny ({commit})" in page
 
     monkeypatch.chdir(tmp_path)
     experiment.store("tiny", experiment.commit_of("tiny"))  # replaces the rows

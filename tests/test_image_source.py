@@ -1,8 +1,11 @@
 """Folders of pictures as data: the stages load, split and add_noise."""
 
+import bz2
 import csv
+import lzma
 import os
 import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -252,3 +255,18 @@ def test_pairs_of_csvs_must_have_the_same_number_of_images(set_params: SetParams
     split.main()
     with pytest.raises(InputError, match=re.escape("noisy_train.csv has 5 images of 9 values")):
         add_noise.main()
+
+
+@pytest.mark.parametrize("kind", ["zip", "bzip2", "xz"])
+def test_other_compressed_files_are_named(set_params: SetParams, kind: str) -> None:
+    write_csv(Path("train.csv"), 6)
+    content = Path("train.csv").read_bytes()
+    if kind == "zip":
+        with zipfile.ZipFile("train", "w") as archive:
+            archive.write("train.csv")
+    else:
+        Path("train").write_bytes({"bzip2": bz2, "xz": lzma}[kind].compress(content))
+    set_params(load={"train": "train", "test": "train.csv"})
+    with pytest.raises(InputError, match=f"^train is compressed with {kind}: extract the CSV"):
+        load.main()
+    assert not Path("data/images").exists()

@@ -10,7 +10,7 @@ from pipeline.base import params
 from pipeline.base.errors import InputError
 from pipeline.schema.train_params import Train
 from stages import check
-from tests.conftest import SetParams
+from tests.conftest import SetParams, write_csv
 
 
 def check_error() -> str:
@@ -87,6 +87,8 @@ def test_rejects_fractions_above_1(
 def test_rejects_source_none_with_the_csvs_of_fetch(set_params: SetParams, key: str) -> None:
     """They would be empty."""
     own = {"train": "my/train.csv", "test": "my/test.csv"}
+    for path in own.values():
+        write_csv(Path(path), 1)
     set_params(fetch={"source": "none"}, load=own | {key: "./data/raw/train.csv"})
     assert f"params.yaml: load.{key} is ./data/raw/train.csv" in check_error()
     set_params(load=own)
@@ -99,11 +101,21 @@ def test_rejects_data_in_a_folder_that_a_stage_replaces(set_params: SetParams, p
     assert f"load.noisy_train is {path}, in a folder that a stage replaces" in check_error()
 
 
+def test_rejects_a_path_that_does_not_exist(set_params: SetParams) -> None:
+    set_params(load={"test": "data/mine/pictures"})
+    assert check_error().endswith("load.test is data/mine/pictures, which does not exist")
+    Path("data/mine").mkdir(parents=True)
+    Path("data/mine.dvc").touch()  # DVC tracks the folder, and can restore it
+    check.main()
+
+
 def test_rejects_pairs_without_noisy_images(set_params: SetParams) -> None:
     set_params(noise={"kind": "pairs"})
     message = check_error()
     assert "load.noisy_train and load.train are both data/raw/train.csv" in message
     pairs = {"noisy_train": "noisy/train.csv", "noisy_test": "noisy/test.csv"}
+    for path in pairs.values():
+        write_csv(Path(path), 1)
     set_params(load=pairs, train={"fresh_noise": True})
     assert "set train.fresh_noise to false" in check_error()
     set_params(train={"fresh_noise": False})

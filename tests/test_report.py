@@ -75,7 +75,7 @@ def test_the_page_contains_every_picture_and_loads_nothing(clone: Clone, page: P
 
 def test_errors_are_one_line(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
     for folder, base, message in (
-        (clone.folder, "nobody", "nobody"),
+        (clone.folder, "nobody", "BASE=nobody is neither a commit nor an experiment"),
         (clone.folder.parent, "HEAD", "run `dvc repro` first"),
     ):
         monkeypatch.chdir(folder)

@@ -24,7 +24,7 @@ MAX_DELAY = 30.0  # seconds before an interruption
 # one of these messages, and the command repairs the file.
 REPAIRS = {
     "validation failed": ["git", "restore", "dvc.lock"],
-    "JSON structure is corrupted": ["rm", ".dvc/tmp/rwlock"],
+    "JSON structure is corrupted": ["sh", "-c", 'rm "$(dvc root)/.dvc/tmp/rwlock"'],
 }
 
 Tally = collections.Counter[str]
@@ -48,9 +48,9 @@ def main() -> None:
     print(f"{total} interruptions in {clones} clones; all ended with the same dvc.lock")
 
 
-def repro(clone: Path, max_interruptions: int, tally: Tally) -> str:
+def repro(folder: Path, max_interruptions: int, tally: Tally) -> str:
     """Repeats `dvc repro` in a new clone until it succeeds; returns the content of dvc.lock."""
-    clone_head(clone)
+    clone = clone_head(folder)
     set_params(clone, **QUICK_PARAMS)
     while True:
         with tempfile.TemporaryFile("w+") as log:

@@ -1,7 +1,12 @@
-"""Runs other programs."""
+"""Runs other programs, and reads and clones commits of the project's Git repository.
+
+The project may be a subfolder of the repository: paths of commits start with `./`.
+"""
 
 import subprocess
 from pathlib import Path
+
+import dvc.api
 
 from pipeline.base.errors import InputError
 
@@ -14,6 +19,21 @@ def output(*command: str) -> str:
     return done.stdout
 
 
-def clone_head(folder: Path) -> None:
-    """Clones the last commit into a new folder."""
-    output("git", "clone", "--quiet", ".", str(folder))
+def read_committed(revision: str, path: str) -> str:
+    """The text of a file of the project in a commit."""
+    return output("git", "show", f"{revision}:./{path}")
+
+
+def read_cached(commit: str, path: str) -> bytes:
+    """The content of an output of the project in a commit, from DVC's cache."""
+    # The API of DVC expects a path from the root of the repository, not from the current folder.
+    prefix = output("git", "rev-parse", "--show-prefix").rstrip("\n")
+    content: bytes = dvc.api.read(prefix + path, rev=commit, mode="rb")
+    return content
+
+
+def clone_head(folder: Path) -> Path:
+    """Clones the last commit into a new folder; returns the project's folder in the clone."""
+    root, prefix = (output("git", "rev-parse", f"--show-{name}") for name in ("toplevel", "prefix"))
+    output("git", "clone", "--quiet", root.rstrip("\n"), str(folder))
+    return folder / prefix.rstrip("\n")

@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipeline.base import files
 from pipeline.base.errors import InputError, run_main
-from tools.command import clone_head, output
+from tools.command import clone_head, output, read_committed
 from tools.markdown import to_markdown
 from tools.verify import EVALUATION, LIMITS, QUICK, QUICK_PARAMS, read_metrics, recompute
 
@@ -36,12 +36,11 @@ PAGE = """\
 
 def main() -> None:
     base = sys.argv[1] if len(sys.argv) > 1 else "HEAD"
-    committed = read_metrics(output("git", "show", f"{base}:{QUICK / EVALUATION}"))
+    committed = read_metrics(read_committed(base, str(QUICK / EVALUATION)))
     heading, line, *changes = output("dvc", "params", "diff", base, "HEAD", "--md").splitlines()
     params = "\n".join([heading, line, *changes]) if any(changes) else "No parameter differs."
     with tempfile.TemporaryDirectory() as folder, files.atomic_write(COMMENT) as comment:
-        clone = Path(folder)
-        clone_head(clone)
+        clone = clone_head(Path(folder))
         recompute(clone, QUICK_PARAMS)
         metrics = compare(committed, read_metrics((clone / EVALUATION).read_text()))
         methods = pd.read_csv(clone / "metrics/methods.csv", index_col="method")

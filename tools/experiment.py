@@ -13,7 +13,6 @@ import sys
 import time
 from pathlib import Path
 
-import dvc.api
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -21,10 +20,10 @@ import yaml
 from PIL import Image
 
 from denoiser.layout import to_squares
-from pipeline.base import files
+from pipeline.base import files, params
 from pipeline.base.errors import InputError, run_main
 from stages.plot import method_image_paths
-from tools.command import output
+from tools.command import output, read_cached, read_committed
 from tools.processor import describe
 
 PRESETS = Path("experiments")
@@ -51,6 +50,7 @@ def main() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     if name not in preset_names():
         raise InputError(f"make experiment NAME={name}: NAME is one of {', '.join(preset_names())}")
+    check_history()
     remove_experiment(name)
     started, trained = time.monotonic(), False
     command = ["dvc", *arguments(name, overrides(name))]
@@ -61,8 +61,20 @@ def main() -> None:
     if process.returncode:
         raise InputError(f"the experiment '{name}' failed, see above")
     minutes = (time.monotonic() - started) / 60
-    store(name, commit_of(name), minutes if trained else None)
+    commit = commit_of(name)
+    if not commit:
+        raise InputError(f"DVC did not record the experiment '{name}', see above")
+    store(name, commit, minutes if trained else None)
     print(f"\nstored the scores in {SCORES}; to copy model and data here: dvc exp apply {name}")
+
+
+def check_history() -> None:
+    """Raises InputError in a shallow clone, in which `dvc exp run --temp` records nothing."""
+    if output("git", "rev-parse", "--is-shallow-repository").strip() == "true":
+        raise InputError(
+            "this clone is shallow, so DVC would not record the experiment: "
+            "run `git fetch --unshallow` first"
+        )
 
 
 def remove_experiment(name: str) -> None:
@@ -91,7 +103,7 @@ def store(preset: str, commit: str, minutes: float | None = None) -> None:
     """
 
     def read(path: str) -> io.StringIO:
-        return io.StringIO(output("git", "show", f"{commit}:metrics/{path}"))
+        return io.StringIO(read_committed(commit, f"metrics/{path}"))
 
     scores = pd.read_csv(read("methods.csv"), index_col="method")
     methods = list(scores.index)
@@ -105,7 +117,7 @@ def store(preset: str, commit: str, minutes: float | None = None) -> None:
     scores.loc["model", "minutes"] = np.nan if minutes is None else round(minutes, 1)
     replace_rows(SCORES, preset, scores.assign(processor=describe()).reset_index())
     replace_rows(ROBUSTNESS, preset, pd.read_csv(read("robustness.csv")))
-    colormap = yaml.safe_load(output("git", "show", f"{commit}:params.yaml"))["plot"]["colormap"]
+    colormap = yaml.safe_load(read_committed(commit, params.FILE))["plot"]["colormap"]
     images = [first_images(commit, path) for path in method_image_paths(methods).values()]
     with files.atomic_write(IMAGES / f"{preset}.png") as path:
         sheet = np.concatenate(images)
@@ -125,7 +137,7 @@ def replace_rows(path: Path, preset: str, rows: pd.DataFrame) -> None:
 
 def first_images(commit: str, path: str) -> npt.NDArray[np.uint8]:
     """The first images of an array of an experiment in a row, (side, IMAGE_COUNT*side) or RGB."""
-    images = np.load(io.BytesIO(dvc.api.read(path, rev=commit, mode="rb")))[:IMAGE_COUNT]
+    images = np.load(io.BytesIO(read_cached(commit, path)))[:IMAGE_COUNT]
     squares = np.rint(to_squares(np.clip(images, 0, 1)) * 255).astype(np.uint8)
     row = np.concatenate(list(squares), axis=1)
     return row if row.shape[2] == 3 else row[:, :, 0]

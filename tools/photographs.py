@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import dvc.api
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -23,6 +22,7 @@ from pipeline.base import files
 from pipeline.base.errors import InputError, run_main
 from pipeline.image_io import image_files
 from tools import experiment
+from tools.command import read_cached
 
 SIGMA = 25 / 255
 SETS = {"Set12": "data/photos/Set12", "BSD68": "data/photos/BSD68"}
@@ -54,7 +54,7 @@ def main() -> None:
         raise InputError("there is no experiment 'photos': make experiment NAME=photos")
     with tempfile.TemporaryDirectory() as parent:
         model = Path(parent, "photos.keras")
-        model.write_bytes(dvc.api.read(MODEL, rev=commit, mode="rb"))
+        model.write_bytes(read_cached(commit, MODEL))
         rows, denoised = {}, {}
         for label, flags in {"photos": [], "ensemble": ["--ensemble"]}.items():
             output = Path(parent, "output")

@@ -1,7 +1,7 @@
 """`make report`: writes report.html, a self-contained page about the result in the workspace.
 
-It compares parameters, scores and validation losses with those of a commit (HEAD, or BASE=name),
-and shows the pictures of metrics/plots.
+It compares parameters, scores and validation losses with those of a commit or an experiment (HEAD,
+or BASE=name), and shows the pictures of metrics/plots.
 """
 
 import base64
@@ -19,7 +19,8 @@ import pandas as pd
 from denoiser import pictures
 from pipeline.base import files
 from pipeline.base.errors import InputError, run_main
-from tools.command import output
+from tools.command import output, read_committed
+from tools.experiment import commit_of
 
 REPORT = "report.html"
 PLOTS = Path("metrics/plots")
@@ -60,18 +61,30 @@ def main() -> None:
     base = sys.argv[1] if len(sys.argv) > 1 else "HEAD"
     if not PLOTS.is_dir():
         raise InputError(f"{PLOTS} does not exist: run `dvc repro` first")
+    commit = resolve(base)
     params, metrics = diff("params", base), diff("metrics", base)
     page = PAGE.substitute(
-        base=f"{html.escape(base)} ({output('git', 'rev-parse', '--short', base).strip()})",
+        base=f"{html.escape(base)} ({output('git', 'rev-parse', '--short', commit).strip()})",
         changed_scores=score_table(changed_rows(metrics, base), base),
         scores=score_table(metrics, base),
         changed_params=html_table(changed_rows(params, base)),
         params=html_table(params),
-        images="\n".join(images(base)),
+        images="\n".join(images(base, commit)),
     )
     with files.atomic_write(REPORT) as path:
         path.write_text(page)
     print(REPORT)
+
+
+def resolve(base: str) -> str:
+    """The commit of a Git revision or of a DVC experiment."""
+    try:
+        return output("git", "rev-parse", "--verify", f"{base}^{{commit}}").strip()
+    except InputError:
+        commit = commit_of(base)
+        if not commit:
+            raise InputError(f"BASE={base} is neither a commit nor an experiment") from None
+        return commit
 
 
 def diff(command: str, base: str) -> pd.DataFrame:
@@ -99,9 +112,9 @@ def html_table(table: pd.DataFrame, **options: Any) -> str:
     return table.to_html(border=0, **options) if len(table) else "<p>No difference.</p>"
 
 
-def images(base: str) -> list[str]:
+def images(base: str, commit: str) -> list[str]:
     """The validation losses of both results, and each picture of the workspace, in HTML."""
-    texts = {base: output("git", "show", f"{base}:{LOSSES}"), "here": Path(LOSSES).read_text()}
+    texts = {base: read_committed(commit, LOSSES), "here": Path(LOSSES).read_text()}
     losses = {
         name: pd.read_csv(io.StringIO(text), sep="\t", index_col="step")["val_loss"]
         for name, text in texts.items()

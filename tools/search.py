@@ -25,8 +25,8 @@ from pipeline.base import params
 from pipeline.base.errors import InputError, run_main
 from pipeline.base.process import OWNER
 from pipeline.train_io.tensorboard_log import flatten
-from tools.command import output
-from tools.experiment import arguments, commit_of, expand, remove_experiment
+from tools.command import read_committed
+from tools.experiment import arguments, check_history, commit_of, expand, remove_experiment
 
 FILE = "search.yaml"
 LOSSES = "metrics/training/plots/metrics/val_loss.tsv"
@@ -62,6 +62,7 @@ def main() -> None:
     trials = int(sys.argv[1])
     storage = sys.argv[2] if len(sys.argv) > 2 else "sqlite:///search.db"
     search = read()
+    check_history()
     # Ctrl-C ends the process like a kill. Otherwise, Optuna would record a failed trial.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     study = open_study(search, storage)
@@ -170,7 +171,7 @@ def objective(trial: Trial, search: Search) -> float:
                 raise optuna.TrialPruned(f"{name}: pruned after {reported} epochs")
     if dvc.returncode:
         raise optuna.TrialPruned(f"{name} failed, see above")
-    evaluation = output("git", "show", f"{commit_of(name)}:metrics/evaluation.json")
+    evaluation = read_committed(commit_of(name), "metrics/evaluation.json")
     psnr: float = json.loads(evaluation)["val"]["denoised"]["psnr"]
     return psnr
 

@@ -60,8 +60,7 @@ def read_metrics(evaluation: str) -> pd.Series:
 def main() -> None:
     quick, update = (flag in sys.argv for flag in ("--quick", "--update"))
     with tempfile.TemporaryDirectory() as folder:
-        clone = Path(folder)
-        clone_head(clone)
+        clone = clone_head(Path(folder))
         if update:
             recompute(clone, QUICK_PARAMS)
             for name in ("dvc.lock", EVALUATION):

@@ -1,7 +1,6 @@
 """Error reporting: one line on standard error and exit status 1."""
 
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,8 +12,7 @@ class InputError(Exception):
 def run_main(main: Callable[[], None]) -> int:
     """Runs the `main` function of a program and returns the exit status.
 
-    An `InputError` or `OSError` is reported as one line. Any other exception is a bug and keeps
-    its traceback.
+    An `InputError` or `OSError` is reported as one line, any other exception by `sys.excepthook`.
     """
     try:
         main()
@@ -23,7 +21,7 @@ def run_main(main: Callable[[], None]) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception:
-        traceback.print_exc()
+        sys.excepthook(*sys.exc_info())
     else:
         return 0
     return 1

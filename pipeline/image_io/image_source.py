@@ -19,6 +19,8 @@ from pipeline.schema.load_params import Load
 
 UInt8 = npt.NDArray[np.uint8]
 
+ARCHIVES = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zX": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+
 
 class Block(NamedTuple):
     """Images in the layout of denoiser/layout.py, and their labels, shape (n,), or None."""
@@ -79,8 +81,13 @@ def read_csv(path: str, parameter: str, load: Load) -> Iterator[Block]:
 def open_csv(path: str) -> BinaryIO:
     """Opens a CSV for reading; decompresses gzip, whatever the file's name."""
     with open(path, "rb") as file:
-        compressed = file.read(2) == b"\x1f\x8b"
-    return cast(BinaryIO, gzip.open(path)) if compressed else open(path, "rb")
+        start = file.read(4)
+    for signature, name in ARCHIVES.items():
+        if start.startswith(signature):
+            raise InputError(
+                f"{path} is compressed with {name}: extract the CSV, or compress it with gzip"
+            )
+    return cast(BinaryIO, gzip.open(path)) if start[:2] == b"\x1f\x8b" else open(path, "rb")
 
 
 def read_folder(path: str, load: Load) -> Iterator[Block]:
