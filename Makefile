@@ -4,8 +4,8 @@ PYTHON ?= python3
 UV := uv==0.13.9
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup repro experiment photographs results table report comment search update verify chaos bench \
-	test format lock
+.PHONY: help setup repro experiment photographs results table report comment demo notebook guide search \
+	update verify chaos bench test format lock
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -37,6 +37,15 @@ report: .venv/pipeline  ## write report.html: the workspace beside a commit or e
 
 comment: .venv/pipeline  ## write comment/ for a pull request: the small result beside that of BASE
 	@python -m tools.comment $(BASE)
+
+demo: .venv/demo  ## open a page in the browser to try the models on pictures
+	@python -m tools.demo
+
+notebook: .venv/notebook  ## open guide.ipynb, the guide step by step, in Jupyter
+	@jupyter lab guide.ipynb
+
+guide: .venv/notebook  ## run guide.ipynb and store its outputs
+	@python -m tools.guide
 
 search: .venv/search  ## search for good parameters (search.yaml); TRIALS=20, STORAGE=postgresql://…
 	@python -m tools.search $(or $(TRIALS),20) $(STORAGE)
@@ -71,6 +80,8 @@ LOCK = uv pip compile --quiet --system-certs --upgrade \
 lock: .venv/pipeline  ## pin the newest versions of all packages
 	$(LOCK) requirements.in -o requirements.txt
 	$(LOCK) requirements-search.in -o requirements-search.txt
+	$(LOCK) requirements-notebook.in -o requirements-notebook.txt
+	$(LOCK) requirements-demo.in -o requirements-demo.txt
 	$(LOCK) requirements-dev.in -o requirements-dev.txt
 	$(LOCK) requirements-cuda.in -o requirements-cuda.txt
 
@@ -94,6 +105,14 @@ WITHOUT_ACTIVATION = 'import os, sys; os.environ["PATH"] = f"{sys.prefix}/bin:" 
 	$(INSTALL) -r requirements-search.txt
 	@touch $@
 
-.venv/tests: .venv/search requirements-dev.txt
+.venv/notebook: .venv/pipeline requirements-notebook.txt
+	$(INSTALL) -r requirements-notebook.txt
+	@touch $@
+
+.venv/demo: .venv/pipeline requirements-demo.txt
+	$(INSTALL) -r requirements-demo.txt
+	@touch $@
+
+.venv/tests: .venv/search .venv/notebook .venv/demo requirements-dev.txt
 	$(INSTALL) -r requirements-dev.txt
 	@touch $@

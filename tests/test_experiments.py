@@ -14,7 +14,7 @@ from PIL import Image
 from denoiser import scores as metrics
 from pipeline.base.params import load_yaml
 from tests.conftest import EPOCHS, ROOT, Clone, error_line, write_csv
-from tools import experiment, results
+from tools import demo, experiment, results
 from tools.params_file import set_params
 
 NAMES = sorted(path.stem for path in (ROOT / "experiments").glob("*.yaml"))
@@ -129,6 +129,12 @@ def test_make_experiment_stores_scores_and_images(
     robustness = pd.read_csv(experiment.ROBUSTNESS)
     tiny = robustness[robustness["preset"] == "tiny"]
     assert tiny[["kind", "amount"]].to_numpy().tolist() == [["uniform", 0.5]]
+
+    assert demo.models() == ["tiny"]
+    square = np.load(digits.folder / "data/noisy/x_test.npy")[0].reshape(28, 28, 1)
+    bands = demo.load_model("tiny")(lambda *rows: square[slice(*rows)], square.shape, print)
+    expected = np.load(digits.folder / "data/denoised/x_test.npy")[0].reshape(28, 28, 1)
+    np.testing.assert_allclose(np.concatenate(list(bands)), expected, atol=1e-5)
 
     images = results.sheet("tiny", {"tiny": rows})
     for method, path in (("original", "split/x_test"), ("ridge", "baselines/ridge")):

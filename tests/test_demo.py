@@ -1,0 +1,116 @@
+"""`make demo`: the page in a headless Chromium."""
+
+import os
+import re
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+from tests.conftest import Clone
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# Without background networking, which would be refused on a machine without a network.
+FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
+
+
+@pytest.fixture(scope="module")
+def address(digits: Clone) -> Iterator[str]:
+    """The address of the page for the run on digits."""
+    process = digits.start("python", "-m", "tools.demo")
+    try:
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if match := re.search(r"http://[\d.:]+", line):
+                break
+        else:
+            pytest.fail("".join(lines))
+        yield match.group()
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def browser_page(address: str) -> Iterator[tuple[Page, list[str]]]:
+    """The page in a browser, and the addresses that it has requested."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None and "CI" not in os.environ:
+        pytest.skip("no Chromium is installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        page, requests = browser.new_page(), list[str]()
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(address)
+        yield page, requests
+        browser.close()
+
+
+def titles(page: Page) -> list[str]:
+    return page.locator("p:has(strong)").all_inner_texts()
+
+
+def wait_for_change(page: Page, before: list[str]) -> list[str]:
+    """The titles once there are four, and others than before."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        after = titles(page)
+        if len(after) == 4 and after != before:
+            return after
+        time.sleep(0.1)
+    pytest.fail(f"the page still shows {before}")
+
+
+def psnr(title: str) -> float:
+    return float(re.findall(r"PSNR ([\d.]+) dB, SSIM", title)[0])
+
+
+def test_the_page_shows_a_test_image_and_follows_the_slider(
+    browser_page: tuple[Page, list[str]], address: str
+) -> None:
+    page, requests = browser_page
+    clean, *results = wait_for_change(page, [])
+    assert clean == "clean"
+    assert [title.split(":")[0] for title in results] == ["noisy", "workspace", "tv"]
+    noisy, denoised, classical = map(psnr, results)
+    assert noisy < min(denoised, classical)
+    page.locator("img").nth(3).wait_for()
+    pictures = page.locator("img").evaluate_all("images => images.map(image => image.src)")
+    page.get_by_label("Amount of noise").first.fill("0.3")
+    after = wait_for_change(page, [clean, *results])
+    assert psnr(after[1]) > noisy + 5
+    changed = page.locator("img").evaluate_all("images => images.map(image => image.src)")
+    assert changed[1] != pictures[1]
+    assert {urlsplit(request).netloc for request in requests} == {urlsplit(address).netloc}
+
+
+def test_an_upload_is_denoised_or_refused(
+    browser_page: tuple[Page, list[str]], tmp_path: Path
+) -> None:
+    page, _ = browser_page
+    before = wait_for_change(page, [])
+    Image.new("RGB", (90, 70), (200, 100, 50)).save(tmp_path / "own.png")
+    (tmp_path / "bad.png").write_text("no picture")
+    upload = page.locator("input[type=file]")
+    upload.set_input_files(tmp_path / "own.png")
+    after = wait_for_change(page, before)
+    page.get_by_label("Clear").first.click()
+    assert wait_for_change(page, after) == before
+    upload.set_input_files(tmp_path / "bad.png")
+    message = page.get_by_text("bad.png is not a picture that Pillow can read")
+    message.wait_for()
+
+
+def test_without_data_the_command_names_the_remedy(tmp_path: Path) -> None:
+    clone = Clone.of_workspace(tmp_path)
+    process = clone.start("python", "-m", "tools.demo")
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 1
+    assert output.splitlines()[-1].endswith("does not exist: run `dvc repro` first")

@@ -1,0 +1,57 @@
+"""guide.ipynb: it runs from top to bottom, and its committed outputs are complete."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tests.conftest import ROOT
+from tools import guide
+
+IMAGES = 4  # pictures in the notebook
+
+
+def captions(notebook: nbformat.NotebookNode) -> list[str]:
+    """The captions of the pictures; each cell with a picture must end with one."""
+    texts = []
+    for cell in notebook.cells:
+        kinds = [set(output.get("data", {})) for output in cell.get("outputs", [])]
+        if any("image/png" in kind for kind in kinds):
+            assert "text/markdown" in kinds[-1], cell.source
+            texts.append(cell.outputs[-1].data["text/markdown"])
+    return texts
+
+
+def decibels(caption: str) -> list[float]:
+    return [float(number) for number in re.findall(r"(\d+\.\d+) dB", caption)]
+
+
+def test_the_notebook_runs_on_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    notebook = nbformat.read(guide.NOTEBOOK, as_version=4)
+    (parameters,) = (cell for cell in notebook.cells if cell.metadata.get("tags") == ["parameters"])
+    parameters.source = 'dataset, epochs = "digits", 10'
+    guide.run(notebook)
+    first, noises, denoised, losses = captions(notebook)
+    assert "labels are 0, 1, 2, 3, 4, 5, 6, 7, 8, 9" in first
+    assert 6 < min(decibels(noises)) < max(decibels(noises)) < 8
+    before, after = decibels(denoised)
+    assert after > before + 5
+    assert 0 < float(re.findall(r"val_loss is (\d\.\d+)", losses)[0]) < 0.45
+
+
+def test_the_committed_outputs_are_complete() -> None:
+    text = (ROOT / guide.NOTEBOOK).read_text()
+    notebook = nbformat.reads(text, as_version=4)
+    assert len(captions(notebook)) == IMAGES
+    before, after = decibels(captions(notebook)[2])
+    assert before < 8 < 18 < after  # 20 epochs on Fashion-MNIST
+    counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
+    assert counts == list(range(1, len(counts) + 1))
+    assert "error" not in {
+        output.output_type for cell in notebook.cells for output in cell.get("outputs", [])
+    }
+    assert len(text) < 500_000
+    assert str(Path.home()) not in text
+    assert str(ROOT) not in text
