@@ -40,14 +40,7 @@ class BandScores:
         if min(clean.shape[:2]) < scores.WINDOW:
             return
         _, similarity = skimage.metrics.structural_similarity(
-            clean,
-            band,
-            data_range=1,
-            gaussian_weights=True,
-            sigma=1.5,
-            use_sample_covariance=False,
-            channel_axis=2,
-            full=True,
+            clean, band, channel_axis=2, **scores.SSIM
         )
         inside = similarity[BORDER:-BORDER, BORDER:-BORDER]
         self.similarity += float(inside.sum())

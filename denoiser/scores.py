@@ -16,6 +16,15 @@ Scores = dict[str, Float64]  # one array of shape (n,) per metric
 
 MAX_PSNR = 100.0  # dB; the PSNR of identical images would be infinite
 WINDOW = 11  # pixels: the window of SSIM, 3.5 σ to each side
+# The settings of Wang et al., "Image quality assessment: from error visibility to structural
+# similarity", 2004, for scikit-image's structural_similarity.
+SSIM = {
+    "data_range": 1,
+    "gaussian_weights": True,
+    "sigma": 1.5,
+    "use_sample_covariance": False,
+    "full": True,
+}
 
 
 class Metric(NamedTuple):
@@ -40,8 +49,7 @@ def psnr(clean: Float64, images: Float64) -> Float64:
 def ssim(clean: Float64, images: Float64) -> Float64:
     """Structural similarity, computed by scikit-image; NaN for images under 11x11.
 
-    The version of Wang et al., "Image quality assessment: from error visibility to structural
-    similarity", 2004: a Gaussian window of σ = 1.5, averaged over the image and its channels.
+    It has a Gaussian window of σ = 1.5 and is averaged over the image and its channels.
     """
     side, _ = side_and_channels(clean.shape[1])
     if side < WINDOW:
@@ -50,11 +58,7 @@ def ssim(clean: Float64, images: Float64) -> Float64:
     # mean covers only pixels whose window lies within their image, so neighbours do not mix.
     _, similarity = skimage.metrics.structural_similarity(
         *(to_planes(array).reshape(-1, side) for array in (clean, images)),
-        data_range=1,
-        gaussian_weights=True,
-        sigma=1.5,
-        use_sample_covariance=False,
-        full=True,
+        **SSIM,
     )
     border = WINDOW // 2
     inside = similarity.reshape(-1, side, side)[:, border:-border, border:-border]

@@ -24,6 +24,11 @@ from pipeline.schema.train_params import Train
 REPLACED = {
     Path("data", name) for name in ("images", "split", "noisy", "baselines", "denoised", "scores")
 }
+FETCHED = Path("data/raw")  # the folder of the outputs of `fetch`
+UNTRACKED = (
+    ": experiments with --temp or --queue contain only files that Git or DVC tracks; "
+    "run `dvc add` for the data, then `git add` for the new .dvc file"
+)
 SECTIONS: dict[str, type[params.Section]] = {
     "fetch": Fetch,
     "load": Load,
@@ -63,33 +68,29 @@ def main() -> None:
 def contradictions(content: dict[str, Any]) -> list[str]:
     """Describes values that are valid by themselves, but not together."""
     load, train, pairs = content["load"], content["train"], content["noise"]["kind"] == "pairs"
-    keys = ("train", "test", *(("noisy_train", "noisy_test") if pairs else ()))
+    keys = ("train", "test", "noisy_train", "noisy_test")
+    paths = {key: Path(os.path.relpath(load[key])) for key in keys}
     found = [
         f"load.{key} is {load[key]}, which is empty with fetch.source 'none': "
         "set it to the path of a CSV or a folder of pictures"
-        for key in keys
-        if content["fetch"]["source"] == "none" and Path(load[key]).parent == Path("data/raw")
+        for key in (keys if pairs else keys[:2])
+        if content["fetch"]["source"] == "none" and paths[key].parent == FETCHED
     ]
     found += [
         f"noise.kind is 'pairs', but load.noisy_{key} and load.{key} are both {load[key]}: "
         f"set load.noisy_{key} to the noisy images"
         for key in ("train", "test")
-        if pairs and load[key] == load[f"noisy_{key}"] and not found
+        if pairs and paths[key] == paths[f"noisy_{key}"] and not found
     ]
     found += [
         f"load.{key} is {load[key]}, in a folder that a stage replaces: move it to another folder"
-        for key in ("train", "test", "noisy_train", "noisy_test")
-        if REPLACED & {*Path(os.path.relpath(load[key])).parents, Path(os.path.relpath(load[key]))}
+        for key, path in paths.items()
+        if REPLACED & {path, *path.parents}
     ]
-    hint = (
-        ": experiments with --temp or --queue contain only files that Git or DVC tracks; "
-        "run `dvc add` for the data, then `git add` for the new .dvc file"
-    )
-    hint = hint if ".dvc" in Path.cwd().parts else ""
     found += [
-        f"load.{key} is {load[key]}, which does not exist{hint}"
-        for key in ("train", "test", "noisy_train", "noisy_test")
-        if not (Path(load[key]).parent == Path("data/raw") or is_available(Path(load[key])))
+        f"load.{key} is {load[key]}, which does not exist{UNTRACKED if in_experiment() else ''}"
+        for key, path in paths.items()
+        if path.parent != FETCHED and not is_available(path)
     ]
     if pairs and train["fresh_noise"]:
         found.append(
@@ -103,6 +104,11 @@ def contradictions(content: dict[str, Any]) -> list[str]:
             f"of {values} values (load.side): remove them"
         )
     return [f"{params.FILE}: {mistake}" for mistake in found]
+
+
+def in_experiment() -> bool:
+    """Whether DVC runs this stage in a temporary copy of the project, below .dvc/tmp."""
+    return ".dvc" in Path.cwd().parts
 
 
 def is_available(path: Path) -> bool:
