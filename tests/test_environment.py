@@ -28,11 +28,10 @@ def failure(clone: Clone, *command: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("statement", ["import denoiser.new", "from denoiser import new"])
-def test_a_temporary_run_names_an_untracked_module(clone: Clone, statement: str) -> None:
+def test_a_temporary_run_names_an_untracked_module(clone: Clone) -> None:
     (clone.folder / "denoiser/new.py").touch()
     layout = clone.folder / "denoiser/layout.py"
-    layout.write_text(layout.read_text().replace("import numpy", f"{statement}\nimport numpy", 1))
+    layout.write_text(f"from denoiser import new\n{layout.read_text()}")
     output = failure(clone, "dvc", "exp", "run", "--temp", "check")
     assert "run `git add` for the new module" in output
     clone.run("git", "add", "denoiser/new.py")
@@ -42,15 +41,15 @@ def test_a_temporary_run_names_an_untracked_module(clone: Clone, statement: str)
 def test_a_temporary_run_names_data_that_dvc_does_not_track(clone: Clone) -> None:
     write_csv(clone.folder / "data/mine/train.csv", 20, 28)
     change = "load.train=data/mine/train.csv"
-    output = failure(clone, "dvc", "exp", "run", "--temp", "-S", change, "load")
+    output = failure(clone, "dvc", "exp", "run", "--temp", "-S", change, "check")
     assert "load.train is data/mine/train.csv, which does not exist" in output
     assert "run `dvc add` for the data" in output
     clone.run("dvc", "add", "data/mine/train.csv")
     clone.run("git", "add", "data/mine")
-    clone.run("dvc", "exp", "run", "--temp", "-S", change, "load")
+    clone.run("dvc", "exp", "run", "--temp", "-S", change, "check")
 
 
-@pytest.mark.parametrize("key", ["train", "test", "noisy_train", "noisy_test"])
+@pytest.mark.parametrize("key", ["train", "noisy_test"])
 def test_a_path_that_is_null_is_rejected_by_check(clone: Clone, key: str) -> None:
     output = failure(clone, "dvc", "exp", "run", "-S", f"load.{key}=null")
     assert f"params.yaml: load.{key} is None: input should be a valid string" in output
