@@ -1,10 +1,10 @@
-"""The stages of dvc.yaml. A module that cannot be imported is reported in one line."""
+"""The stages of dvc.yaml. A missing package or module is reported in one line."""
 
 import sys
 from pathlib import Path
 from types import TracebackType
 
-PROJECT = {"denoiser", "pipeline", "stages"}
+PROJECT_PACKAGES = {"denoiser", "pipeline", "stages"}
 
 
 def excepthook(
@@ -12,14 +12,17 @@ def excepthook(
 ) -> None:
     """Prints a message for a missing package or untracked module, else the traceback."""
     stage = Path(sys.argv[0]).stem
-    package = (getattr(error, "name", None) or "").partition(".")[0]
-    if isinstance(error, ModuleNotFoundError) and package not in PROJECT:
+    name = (isinstance(error, ImportError) and error.name) or ""
+    # `from package import module` names the package, which exists.
+    missing = isinstance(error, ModuleNotFoundError) or hasattr(sys.modules.get(name), "__path__")
+    in_project = name.partition(".")[0] in PROJECT_PACKAGES
+    if missing and not in_project:
         print(
-            f"{stage}: {error} in {sys.prefix}: activate the environment of the project, which "
-            "`make setup` creates: . .venv/bin/activate",
+            f"{stage}: {error} in {sys.prefix}: run `make setup`, then activate the environment: "
+            ". .venv/bin/activate",
             file=sys.stderr,
         )
-    elif isinstance(error, ImportError) and package in PROJECT and ".dvc" in Path.cwd().parts:
+    elif missing and ".dvc" in Path.cwd().parts:
         print(
             f"{stage}: {error}. Experiments with --temp or --queue contain only files that Git "
             "tracks: run `git add` for the new module",

@@ -130,7 +130,7 @@ def test_make_experiment_stores_scores_and_images(
     tiny = robustness[robustness["preset"] == "tiny"]
     assert tiny[["kind", "amount"]].to_numpy().tolist() == [["uniform", 0.5]]
 
-    assert demo.models() == ["tiny"]
+    assert demo.model_names() == ["tiny"]
     square = np.load(digits.folder / "data/noisy/x_test.npy")[0].reshape(28, 28, 1)
     bands = demo.load_model("tiny")(lambda *rows: square[slice(*rows)], square.shape, print)
     expected = np.load(digits.folder / "data/denoised/x_test.npy")[0].reshape(28, 28, 1)

@@ -27,7 +27,7 @@ def subfolder(request: pytest.FixtureRequest, digits: Clone, tmp_path: Path) -> 
     return clone
 
 
-def test_the_tools_work_in_a_subfolder(subfolder: Clone, tmp_path: Path) -> None:
+def test_the_tools_work_in_a_subfolder(subfolder: Clone) -> None:
     subfolder.run("python", "-m", "tools.experiment", "tiny")
     assert "tiny,model," in (subfolder.folder / "experiments/scores.csv").read_text()
     subfolder.run("dvc", "exp", "apply", "tiny")

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import dvc.api
+from dvc.exceptions import DvcException
 
 from pipeline.base.errors import InputError
 
@@ -25,10 +26,18 @@ def read_committed(revision: str, path: str) -> str:
 
 
 def read_cached(commit: str, path: str) -> bytes:
-    """The content of an output of the project in a commit, from DVC's cache."""
+    """The content of an output of the project in a commit, from DVC's cache.
+
+    Raises InputError if the cache does not contain it.
+    """
     # The API of DVC expects a path from the root of the repository, not from the current folder.
     prefix = output("git", "rev-parse", "--show-prefix").rstrip("\n")
-    content: bytes = dvc.api.read(prefix + path, rev=commit, mode="rb")
+    try:
+        content: bytes = dvc.api.read(prefix + path, rev=commit, mode="rb")
+    except DvcException as error:
+        raise InputError(
+            f"{path} of {commit[:7]} is not in DVC's cache: run the experiment again, or `dvc pull`"
+        ) from error
     return content
 
 
