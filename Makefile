@@ -38,7 +38,7 @@ report: .venv/pipeline  ## write report.html: the workspace beside a commit or e
 comment: .venv/pipeline  ## write comment/ for a pull request: the small result beside that of BASE
 	@python -m tools.comment $(BASE)
 
-demo: .venv/demo  ## open a page in the browser to try the models on pictures
+demo: .venv/demo  ## start a local web page to try the models on pictures
 	@python -m tools.demo
 
 notebook: .venv/notebook  ## open guide.ipynb, the guide step by step, in Jupyter

@@ -189,10 +189,10 @@ def update(
     except (InputError, OSError, MemoryError) as error:
         text = str(error) if path is None else str(error).replace(path, Path(path).name)
         raise gr.Error(text, duration=None, print_exception=False) from error
-    outputs: list[Any] = ["**clean**", enlarge(clean)]
+    outputs: list[Any] = ["**clean**<br>&nbsp;", enlarge(clean)]
     for title, image, psnr, ssim in results:
         text = "" if np.isnan(ssim) else f", SSIM {ssim:.3f}"
-        outputs += [f"**{title}**: PSNR {psnr:.2f} dB{text}", enlarge(image)]
+        outputs += [f"**{title}**<br>PSNR {psnr:.2f} dB{text}", enlarge(image)]
     return outputs
 
 
