@@ -78,7 +78,11 @@ def test_the_page_shows_a_test_image_and_follows_the_slider(
     page, requests = browser_page
     clean, *results = wait_for_change(page, [])
     assert clean.split() == ["clean"]
-    assert [title.splitlines()[0] for title in results] == ["noisy", "models/autoencoder.keras", "tv"]
+    assert [title.splitlines()[0] for title in results] == [
+        "noisy",
+        "models/autoencoder.keras",
+        "tv",
+    ]
     noisy, denoised, classical = map(psnr, results)
     assert noisy < min(denoised, classical)
     page.locator("img").nth(3).wait_for()
