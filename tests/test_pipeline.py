@@ -104,17 +104,29 @@ def test_outputs_are_linked_from_the_cache(digits: Clone) -> None:
     assert (digits.folder / "data/noisy/x_train.npy").stat().st_nlink >= 2
 
 
-def test_a_parameter_of_plot_reruns_only_plot(digits: Clone) -> None:
-    output = digits.run("dvc", "exp", "run", "--temp", "-S", "plot.images=3")
+@pytest.fixture
+def clone(digits: Clone, tmp_path: Path) -> Clone:
+    """A clone with the committed result of `digits`.
+
+    An experiment must not run in `digits`: even with --temp, DVC changes params.yaml for a moment.
+    """
+    clone = Clone.with_cache_of(tmp_path, digits)
+    (tmp_path / "dvc.lock").write_text(digits.lock)
+    clone.run("git", "commit", "-qam", "The result on digits")
+    return clone
+
+
+def test_a_parameter_of_plot_reruns_only_plot(clone: Clone) -> None:
+    output = clone.run("dvc", "exp", "run", "--temp", "-S", "plot.images=3")
     assert [line for line in output.splitlines() if line.startswith("Running stage")] == [
         "Running stage 'check':",
         "Running stage 'plot':",
     ]
 
 
-def test_an_invalid_parameter_is_rejected_before_anything_runs(digits: Clone) -> None:
+def test_an_invalid_parameter_is_rejected_before_anything_runs(clone: Clone) -> None:
     with pytest.raises(AssertionError) as error:  # the command fails
-        digits.run("dvc", "exp", "run", "--temp", "-S", "noise.amount=0.1", "-S", "plot.images=0")
+        clone.run("dvc", "exp", "run", "--temp", "-S", "noise.amount=0.1", "-S", "plot.images=0")
     output = str(error.value)
     assert re.findall("Running stage '(.*)'", output) == ["check"]
     assert "check: params.yaml: plot.images is 0: " in output
