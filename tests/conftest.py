@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +149,19 @@ class Clone:
 
     def run(self, *command: str, env: dict[str, str] | None = None) -> str:
         """Runs a command, which must succeed, and returns its output."""
+        status, text = self._run(command, env)
+        assert status == 0, text
+        return text
+
+    def fail(self, *command: str) -> str:
+        """Runs a command, which must fail without a traceback, and returns its output."""
+        status, text = self._run(command)
+        assert status != 0, text
+        assert "Traceback" not in text
+        return text
+
+    def _run(self, command: Sequence[str], env: dict[str, str] | None = None) -> tuple[int, str]:
+        """The exit status and the output of a command."""
         # Not through a pipe, which would stay open as long as a queue that the command starts.
         with tempfile.TemporaryFile("w+") as output:
             done = subprocess.run(
@@ -159,9 +172,7 @@ class Clone:
                 stderr=subprocess.STDOUT,
             )
             output.seek(0)
-            text = output.read()
-        assert done.returncode == 0, text
-        return text
+            return done.returncode, output.read()
 
     def start(self, *command: str) -> "subprocess.Popen[str]":
         """Starts a command as the leader of a new process group."""

@@ -1,6 +1,5 @@
 """Runs without files that Git and DVC track, without the environment, and on links to the cache."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,26 +12,11 @@ def clone(tmp_path: Path) -> Clone:
     return Clone.of_workspace(tmp_path / "clone", fetch={"source": "digits"})
 
 
-def failure(clone: Clone, *command: str) -> str:
-    """The output of a command, which must fail."""
-    done = subprocess.run(
-        command,
-        cwd=clone.folder,
-        env=clone.env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert done.returncode != 0, done.stdout
-    assert "Traceback" not in done.stdout
-    return done.stdout
-
-
 def test_a_temporary_run_names_an_untracked_module(clone: Clone) -> None:
     (clone.folder / "denoiser/new.py").touch()
     layout = clone.folder / "denoiser/layout.py"
     layout.write_text(f"from denoiser import new\n{layout.read_text()}")
-    output = failure(clone, "dvc", "exp", "run", "--temp", "check")
+    output = clone.fail("dvc", "exp", "run", "--temp", "check")
     assert "run `git add` for the new module" in output
     clone.run("git", "add", "denoiser/new.py")
     clone.run("dvc", "exp", "run", "--temp", "check")
@@ -41,7 +25,7 @@ def test_a_temporary_run_names_an_untracked_module(clone: Clone) -> None:
 def test_a_temporary_run_names_data_that_dvc_does_not_track(clone: Clone) -> None:
     write_csv(clone.folder / "data/mine/train.csv", 20, 28)
     change = "load.train=data/mine/train.csv"
-    output = failure(clone, "dvc", "exp", "run", "--temp", "-S", change, "check")
+    output = clone.fail("dvc", "exp", "run", "--temp", "-S", change, "check")
     assert "load.train is data/mine/train.csv, which does not exist" in output
     assert "run `dvc add` for the data" in output
     clone.run("dvc", "add", "data/mine/train.csv")
@@ -51,7 +35,7 @@ def test_a_temporary_run_names_data_that_dvc_does_not_track(clone: Clone) -> Non
 
 @pytest.mark.parametrize("key", ["train", "noisy_test"])
 def test_a_path_that_is_null_is_rejected_by_check(clone: Clone, key: str) -> None:
-    output = failure(clone, "dvc", "exp", "run", "-S", f"load.{key}=null")
+    output = clone.fail("dvc", "exp", "run", "-S", f"load.{key}=null")
     assert f"params.yaml: load.{key} is None: input should be a valid string" in output
 
 
@@ -63,7 +47,7 @@ def test_dvc_runs_without_an_activated_environment(clone: Clone, tmp_path: Path)
 
 def test_a_missing_package_is_reported_without_a_traceback(clone: Clone, tmp_path: Path) -> None:
     clone.run("python", "-m", "venv", "--without-pip", str(tmp_path / "empty"))
-    output = failure(clone, str(tmp_path / "empty/bin/python"), "-m", "stages.check")
+    output = clone.fail(str(tmp_path / "empty/bin/python"), "-m", "stages.check")
     assert output.startswith("check: No module named '")
     assert ". .venv/bin/activate" in output
 
