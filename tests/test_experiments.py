@@ -142,6 +142,20 @@ def test_make_experiment_stores_scores_and_images(
         np.testing.assert_allclose(images[method], expected, atol=0.5 / 255 + 1e-6)
 
 
+def test_the_newest_experiment_of_a_name_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clone = Clone(tmp_path)
+    clone.run("git", "init", "-q")
+    for year in (2002, 2001):
+        date = {"GIT_COMMITTER_DATE": f"{year}-01-01T00:00:00"}
+        clone.run("git", "commit", "-q", "--allow-empty", "-m", str(year), env=date)
+        clone.run("git", "update-ref", f"refs/exps/{year}/base/same", "HEAD")
+    monkeypatch.chdir(tmp_path)
+    newest = clone.run("git", "rev-parse", "HEAD~1").strip()
+    assert experiment.commit_of("same") == newest
+
+
 @pytest.mark.parametrize("name", ["", "unett"])
 def test_an_unknown_preset_is_rejected(name: str) -> None:
     done = subprocess.run(

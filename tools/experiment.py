@@ -92,8 +92,12 @@ def arguments(name: str, changes: list[str]) -> list[str]:
 
 
 def commit_of(name: str) -> str:
-    """The commit of an experiment, '' if it does not exist."""
-    return output("git", "for-each-ref", "--format=%(objectname)", f"refs/exps/**/{name}").strip()
+    """The commit of an experiment, '' if it does not exist.
+
+    Experiments that started from different commits may have the same name: the newest one counts.
+    """
+    newest = ["--sort=-committerdate", "--count=1", "--format=%(objectname)"]
+    return output("git", "for-each-ref", *newest, f"refs/exps/**/{name}").strip()
 
 
 def store(preset: str, commit: str, minutes: float | None = None) -> None:
