@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.conftest import Clone
 
@@ -39,13 +39,18 @@ def address(digits: Clone) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def browser_page(address: str) -> Iterator[tuple[Page, list[str]]]:
-    """The page in a browser, and the addresses that it has requested."""
+def browser_path() -> str | None:
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None and "CI" not in os.environ:
         pytest.skip("no Chromium is installed")
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser_page(browser_path: str | None, address: str) -> Iterator[tuple[Page, list[str]]]:
+    """The page in a browser, and the addresses that it has requested."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=browser_path, args=FLAGS)
         page, requests = browser.new_page(), list[str]()
         page.on("request", lambda request: requests.append(request.url))
         page.goto(address)
@@ -110,6 +115,18 @@ def test_an_upload_is_denoised_or_refused(
     upload.set_input_files(tmp_path / "bad.png")
     message = page.get_by_text("bad.png is not a picture that Pillow can read")
     message.wait_for()
+
+
+def test_an_amount_that_is_a_fraction_is_at_most_1(
+    browser_page: tuple[Page, list[str]],
+) -> None:
+    page, _ = browser_page
+    amount = page.locator("input[type=range]").nth(1)
+    amount.fill("1.5")
+    page.get_by_label("Noise", exact=True).click()
+    page.get_by_role("option", name="masking").click()
+    expect(amount).to_have_attribute("max", "1")
+    expect(amount).to_have_value("1")
 
 
 def test_without_data_the_command_names_the_remedy(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ MIN_SIDE = scores.WINDOW  # pixels
 MAX_SIDE = 256  # pixels; of a larger picture, the central square is used
 DISPLAY_SIDE = 280  # pixels; smaller images are enlarged
 TUNING_IMAGES = 50
+MAX_AMOUNT = 2  # of noise whose amount is not a fraction of the pixels
 SEED = 42
 
 Image = npt.NDArray[np.float32]  # (side, side, channels), in [0, 1]
@@ -78,7 +79,7 @@ def load_model(name: str) -> PictureDenoiser:
     """The denoiser of an experiment, or of the workspace. Raises InputError if it is missing."""
     if name == DENOISER:
         return load_version(name, str(os.stat(DENOISER).st_mtime_ns))
-    return load_version(name, commit_of(name).split("\n")[-1])  # the name may occur repeatedly
+    return load_version(name, commit_of(name))
 
 
 @functools.lru_cache(maxsize=4)
@@ -154,7 +155,9 @@ def page(names: list[str], defaults: Noise) -> Any:
             kinds = list(noise.NOISE_KINDS)
             kind = gr.Dropdown(kinds, value=defaults.kind if given else "uniform", label="Noise")
             start = np.max(defaults.amount) if given else 0.9
-            amount = gr.Slider(0, 2, float(min(start, 2)), step=0.01, label="Amount of noise")
+            amount = gr.Slider(
+                0, MAX_AMOUNT, float(min(start, MAX_AMOUNT)), step=0.01, label="Amount of noise"
+            )
             model = gr.Dropdown(names, value=names[0], label="Model")
             method = gr.Dropdown(list(classical.GRIDS), value="tv", label="Classical method")
         outputs: list[Any] = []
@@ -170,8 +173,15 @@ def page(names: list[str], defaults: Noise) -> Any:
             component.change(
                 update, inputs, outputs, show_progress="hidden", trigger_mode="always_last"
             )
+        kind.change(limit, [kind, amount], amount)
         blocks.load(update, inputs, outputs)
     return blocks
+
+
+def limit(kind: noise.NoiseKind, amount: float) -> Any:
+    """The slider of the amount, gr.Slider, whose maximum depends on the kind of noise."""
+    maximum = 1 if kind in noise.FRACTION_KINDS else MAX_AMOUNT
+    return gr.Slider(maximum=maximum, value=min(amount, maximum))
 
 
 def update(

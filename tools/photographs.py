@@ -21,6 +21,7 @@ from denoiser.tiles import Rows
 from pipeline.base import files
 from pipeline.base.errors import InputError, run_main
 from pipeline.image_io import image_files
+from pipeline.keras_runtime.model_files import DENOISER
 from tools import experiment
 from tools.command import read_cached
 
@@ -28,7 +29,6 @@ SIGMA = 25 / 255
 SETS = {"Set12": "data/photos/Set12", "BSD68": "data/photos/BSD68"}
 TABLE = experiment.PRESETS / "photographs.csv"
 PICTURE = experiment.PRESETS / "photographs.png"
-MODEL = "models/autoencoder.keras"
 # A part of a photograph: the file, and the row and column of its upper left corner.
 PARTS = [
     ("01.png", 50, 80),
@@ -54,7 +54,7 @@ def main() -> None:
         raise InputError("there is no experiment 'photos': make experiment NAME=photos")
     with tempfile.TemporaryDirectory() as parent:
         model = Path(parent, "photos.keras")
-        model.write_bytes(read_cached(commit, MODEL))
+        model.write_bytes(read_cached(commit, DENOISER))
         rows, denoised = {}, {}
         for label, flags in {"photos": [], "ensemble": ["--ensemble"]}.items():
             output = Path(parent, "output")
