@@ -65,11 +65,11 @@ chaos: .venv/pipeline  ## interrupt runs at random, KILLS=20 times, and compare 
 bench: .venv/tests  ## run the benchmarks, an hour and a half; ONLY=training_step: one of them
 	@python -m benchmarks $(ONLY)
 
-test: .venv/tests  ## lint, check types, run all tests
+test: .venv/tests  ## lint, check types, run the tests; ALL=1: the slow ones too
 	ruff check
 	ruff format --check
 	mypy
-	pytest
+	pytest $(if $(ALL),-m "")
 
 format: .venv/tests  ## format the code and fix what the linter can fix
 	ruff check --fix

@@ -12,6 +12,7 @@ from tests.conftest import ROOT, Clone, error_line
 from tools import comment
 
 
+@pytest.mark.slow
 def test_a_worse_result_is_shown_and_fails(digits: Clone, tmp_path: Path) -> None:
     clone = Clone.of_workspace(tmp_path / "clone", **digits.read_params())
     clone.set_params(train={"learning_rate": 0.00001})

@@ -11,6 +11,8 @@ from moto.server import ThreadedMotoServer
 
 from tests.conftest import Clone
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def receiver(digits: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:

@@ -81,30 +81,36 @@ def interrupted(digits: Clone, tmp_path_factory: pytest.TempPathFactory) -> Inte
     return Interrupted(digits, tmp_path_factory.mktemp("interrupted"))
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_reported_by_dvc_repro(interrupted: Interrupted) -> None:
     assert "fetch: data/raw/train.csv cannot be written" in interrupted.output["full disk"]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_with_other_parameters_is_not_used(interrupted: Interrupted) -> None:
     assert "epoch   1/" in interrupted.output["DVC killed"]
     assert not re.search(RESUMED, interrupted.output["DVC killed"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", ["Ctrl-C", "last"])
 def test_training_resumes_after_an_interruption(interrupted: Interrupted, run: str) -> None:
     assert re.search(RESUMED, interrupted.output[run])
 
 
+@pytest.mark.slow
 def test_a_concurrent_dvc_repro_fails(interrupted: Interrupted) -> None:
     assert "Running stage" not in interrupted.output["concurrent"]
 
 
+@pytest.mark.slow
 def test_the_result_is_that_of_an_uninterrupted_run(
     interrupted: Interrupted, digits: Clone
 ) -> None:
     assert (interrupted.clone.folder / "dvc.lock").read_text() == digits.lock
 
 
+@pytest.mark.slow
 def test_no_temporary_files_remain(interrupted: Interrupted) -> None:
     assert not interrupted.checkpoint.exists()
     assert not list(interrupted.clone.folder.glob("[!.]*/**/.tmp-*"))

@@ -22,6 +22,7 @@ AVX2 = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("AVX-512" not in processor.describe(), reason="needs AVX-512")
 def test_a_processor_without_avx_512_computes_the_same_bytes(digits: Clone, tmp_path: Path) -> None:
     clone = Clone.of_workspace(tmp_path / "clone", **digits.read_params())

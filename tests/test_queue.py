@@ -10,6 +10,8 @@ import pytest
 
 from tests.conftest import FAST, ROOT, Clone
 
+pytestmark = pytest.mark.slow
+
 RATES = ["0.0003", "0.001", "0.003"]
 
 

@@ -72,6 +72,7 @@ def wait_for_epochs(clone: Clone) -> None:
     pytest.fail("`dvc exp show` shows no progress")
 
 
+@pytest.mark.slow
 def test_a_search_repeats_the_trial_of_a_killed_search(clone: Clone) -> None:
     write(clone.folder, base=["train.epochs=80", "train.patience=null"])
     with searching(clone, 1) as killed:
@@ -95,6 +96,7 @@ def test_a_search_repeats_the_trial_of_a_killed_search(clone: Clone) -> None:
     assert "best of 1 trials: small-0, PSNR" in output
 
 
+@pytest.mark.slow
 def test_a_pruned_trial_is_not_recorded_as_an_experiment(clone: Clone) -> None:
     write(clone.folder, base=["train.epochs=1000", "train.patience=null"])
     study = open_study(clone.folder)

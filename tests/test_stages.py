@@ -235,6 +235,7 @@ def test_bytes_of_the_model_do_not_depend_on_cores_and_steps_per_execution(
     assert [path for path, content in second.items() if content != first[path]] == []
 
 
+@pytest.mark.slow
 def test_jax_in_mixed_precision(noisy: Path, set_params: SetParams) -> None:
     set_params(
         model={"encoder": [30, 20], "decoder": []},
@@ -260,11 +261,15 @@ def test_jax_in_mixed_precision(noisy: Path, set_params: SetParams) -> None:
     assert 0 <= denoised.min() < denoised.max() <= 1
 
 
+@pytest.mark.slow
 def test_jax_splits_batches_among_devices(noisy: Path, set_params: SetParams) -> None:
     """Two devices on the CPU; test_multi_step.py tests two devices with TensorFlow."""
     losses = {}
     for devices in (1, 2):
-        set_params(train={"backend": "jax", "epochs": 2, "batch_size": 8})
+        set_params(
+            model={"encoder": [30, 20], "decoder": []},
+            train={"backend": "jax", "epochs": 2, "batch_size": 8},
+        )
         flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
         done = run_stage("train", flags)
         assert done.returncode == 0, done.stderr
