@@ -60,15 +60,15 @@ def test_parameters_get_types_that_tensorboard_accepts() -> None:
     }
 
 
-def test_image_grid_has_a_row_for_each_array_and_inverts_the_pixels() -> None:
+def test_image_grid_has_a_row_for_each_array() -> None:
     clean = np.array([[0, 1, 1, 1], [1, 1, 1, 0.5]], np.float32)
     noisy = np.array([[0.25, 1, 1, 1], [1, 1, 1, 0.5]], np.float32)
-    expected = [[1, 0, 0, 0], [0, 0, 0, 0.5], [0.75, 0, 0, 0], [0, 0, 0, 0.5]]
+    expected = [[0, 1, 1, 1], [1, 1, 1, 0.5], [0.25, 1, 1, 1], [1, 1, 1, 0.5]]
     grid = tensorboard_log.image_grid(clean, noisy)
     np.testing.assert_array_equal(grid[0, :, :, 0], expected)
 
 
-def test_image_grid_shows_colors_unchanged() -> None:
+def test_image_grid_shows_colors() -> None:
     images = np.arange(24, dtype=np.float32).reshape(2, 12)  # two RGB images of 2x2 pixels
     grid = tensorboard_log.image_grid(images)
     assert grid.shape == (1, 2, 4, 3)

@@ -76,5 +76,5 @@ def flatten(params: dict[str, dict[str, Any]]) -> dict[str, bool | int | float |
 def image_grid(*rows: "Images") -> "Images":
     """One picture, shape (1, height, width, channels), with a row for each array of images."""
     lines = [np.concatenate(list(to_squares(images)), axis=1) for images in rows]
-    picture = np.concatenate(lines)[None]
-    return 1 - picture if picture.shape[3] == 1 else picture  # gray: dark on white
+    picture: Images = np.concatenate(lines)[None]
+    return picture
