@@ -3,6 +3,7 @@
 Each maps noisy images in the layout of layout.py to denoised images of the same shape.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -23,11 +24,13 @@ def build(
     convolutions: int,
     activation: str,
     residual: bool = False,
+    standardize: bool = False,
 ) -> keras.Model:
     """The network of this kind; see `dense`, `conv` and `unet` for the arguments that each uses."""
     if kind == "dense":
         return dense(pixels, encoder, decoder, activation)
-    return {"conv": conv, "unet": unet}[kind](pixels, filters, convolutions, activation, residual)
+    network = {"conv": conv, "unet": unet}[kind]
+    return network(pixels, filters, convolutions, activation, residual, standardize)
 
 
 def dense(
@@ -55,6 +58,7 @@ def conv(
     convolutions: int,
     activation: str,
     residual: bool = False,
+    standardize: bool = False,
 ) -> keras.Model:
     """A convolutional autoencoder.
 
@@ -65,12 +69,15 @@ def conv(
     The output layer uses sigmoid. With `residual`, the network predicts the noise and subtracts it
     from the image (Zhang et al., "Beyond a Gaussian denoiser", 2017); the result may then lie
     outside of [0, 1].
+
+    With `standardize`, each training step ends with a projection of the kernels of the 3x3
+    convolutions, except that of the output layer, by `standardized`.
     """
     image = x = keras.Input((None, None, side_and_channels(pixels)[1]))
     for width in filters:
-        x = layers.MaxPooling2D(2)(_convolve(x, width, convolutions, activation))
+        x = layers.MaxPooling2D(2)(_convolve(x, width, convolutions, activation, standardize))
     for width in reversed(filters):
-        x = layers.UpSampling2D(2)(_convolve(x, width, convolutions, activation))
+        x = layers.UpSampling2D(2)(_convolve(x, width, convolutions, activation, standardize))
     return _wrap_flattened(keras.Model(image, _output(image, x, residual), name="network"), pixels)
 
 
@@ -80,6 +87,7 @@ def unet(
     convolutions: int,
     activation: str,
     residual: bool = False,
+    standardize: bool = False,
 ) -> keras.Model:
     """A U-Net (Ronneberger et al., 2015): like `conv`, with skip connections at each resolution.
 
@@ -89,21 +97,36 @@ def unet(
     image = x = keras.Input((None, None, side_and_channels(pixels)[1]))
     skips = []
     for width in filters[:-1]:
-        skips.append(_convolve(x, width, convolutions, activation))
+        skips.append(_convolve(x, width, convolutions, activation, standardize))
         x = layers.AveragePooling2D(2)(skips[-1])
-    x = _convolve(x, filters[-1], convolutions, activation)
+    x = _convolve(x, filters[-1], convolutions, activation, standardize)
     for skip in reversed(skips):
         width = skip.shape[-1]
         x = layers.Concatenate()([layers.Conv2DTranspose(width, 2, strides=2)(x), skip])
-        x = _convolve(x, width, convolutions, activation)
+        x = _convolve(x, width, convolutions, activation, standardize)
     return _wrap_flattened(keras.Model(image, _output(image, x, residual), name="network"), pixels)
 
 
-def _convolve(x: Any, filters: int, count: int, activation: str) -> Any:
+def standardized(kernel: Any) -> Any:
+    """A kernel of a convolution in which the weights of each filter have mean 0 and variance 2 / n.
+
+    n is the number of weights of a filter. This is the weight standardization of Qiao et al.
+    ("Micro-batch training with batch-channel normalization and weight standardization", 2019), with
+    the variance of He et al. (2015).
+    """
+    mean, variance = keras.ops.moments(kernel, (0, 1, 2), keepdims=True)
+    scale = math.sqrt(2 / math.prod(kernel.shape[:3]))
+    return (kernel - mean) * scale * keras.ops.rsqrt(variance + 1e-12)
+
+
+def _convolve(x: Any, filters: int, count: int, activation: str, standardize: bool) -> Any:
     for _ in range(count):
-        x = layers.Conv2D(
+        layer = layers.Conv2D(
             filters, 3, padding="same", activation=activation, kernel_initializer="he_normal"
-        )(x)
+        )
+        x = layer(x)
+        if standardize:
+            layer.kernel.constraint = standardized  # not an argument, which the model would save
     return x
 
 

@@ -1,12 +1,14 @@
 """denoiser/models.py."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from denoiser import models
+from denoiser import models, training
+from denoiser.blocks import Blocks
 
 RNG = np.random.default_rng(0)
 
@@ -87,3 +89,31 @@ def test_a_residual_network_subtracts_its_output_from_the_noisy_image(
     model.variables[-1].assign(np.array([0.1, 0.2, 0.3]))  # the bias of the output layer
     noise = (images - np.asarray(model(images))).reshape(2, 49, 3)
     np.testing.assert_allclose(noise, np.broadcast_to([0.1, 0.2, 0.3], noise.shape), atol=1e-6)
+
+
+def test_a_standardized_kernel() -> None:
+    kernel = np.array([[[[1.0, 0.0], [3.0, 0.0]]]])  # two filters of two weights
+    np.testing.assert_allclose(models.standardized(kernel), [[[[-1, 0], [1, 0]]]], atol=1e-6)
+
+
+@each_convolutional
+def test_training_standardizes_the_kernels_of_3x3_convolutions(
+    build: Callable[..., keras.Model], tmp_path: Path
+) -> None:
+    network = build(8 * 8, [4, 8], 2, "relu", standardize=True)
+    model = training.compile_model(network, "adam", 0.01, "mse", xla=False)
+    images = RNG.random((16, 64), np.float32)
+    blocks, validation = (Blocks(images, images, batch_size=8) for _ in range(2))
+    training.fit(model, blocks, validation, 3, None, lambda _: None)
+    *hidden, output = [
+        layer.kernel.numpy()
+        for layer in network.get_layer("network").layers
+        if type(layer) is keras.layers.Conv2D
+    ]
+    for kernel in hidden:
+        np.testing.assert_allclose(kernel.mean((0, 1, 2)), 0, atol=1e-6)
+        np.testing.assert_allclose(kernel.var((0, 1, 2)), 2 / kernel[..., 0].size, rtol=1e-4)
+    assert abs(output.mean()) > 1e-4
+    network.save(tmp_path / "network.keras")
+    loaded = keras.saving.load_model(tmp_path / "network.keras")
+    np.testing.assert_array_equal(loaded(images), network(images))

@@ -192,7 +192,7 @@ def test_train_rejects_a_missing_backend(noisy: Path, set_params: SetParams) -> 
             {"activation": "gelu", "encoder": [30, 20], "decoder": []}, {"loss": "mse"}, id="dense"
         ),
         pytest.param(
-            {"kind": "unet", "filters": [8, 16], "convolutions": 1},
+            {"kind": "unet", "filters": [8, 16], "convolutions": 1, "standardize": True},
             {
                 "loss": "ssim",
                 "schedule": "cosine",

@@ -17,3 +17,4 @@ class Model(Kind, extra="forbid"):
     convolutions: Annotated[int, Field(ge=1, le=64)]
     activation: Literal["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid"]
     residual: bool
+    standardize: bool
