@@ -114,6 +114,7 @@ def standardized(kernel: Any) -> Any:
     ("Micro-batch training with batch-channel normalization and weight standardization", 2019), with
     the variance of He et al. (2015).
     """
+    kernel = keras.ops.convert_to_tensor(kernel)  # with JAX, a variable is not a tensor
     mean, variance = keras.ops.moments(kernel, (0, 1, 2), keepdims=True)
     scale = math.sqrt(2 / math.prod(kernel.shape[:3]))
     return (kernel - mean) * scale * keras.ops.rsqrt(variance + 1e-12)

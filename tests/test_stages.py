@@ -267,7 +267,7 @@ def test_jax_splits_batches_among_devices(noisy: Path, set_params: SetParams) ->
     losses = {}
     for devices in (1, 2):
         set_params(
-            model={"encoder": [30, 20], "decoder": []},
+            model={"kind": "unet", "filters": [4, 8], "convolutions": 1, "standardize": True},
             train={"backend": "jax", "epochs": 2, "batch_size": 8},
         )
         flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
