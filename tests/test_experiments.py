@@ -242,23 +242,25 @@ def test_a_noise_without_scores_is_missing_in_the_table() -> None:
 
 def test_the_table_and_the_charts_of_sizes() -> None:
     sizes = {
-        "unet-small": ([8, 16], 2, 3, 20.0),
-        "size-wide": ([16, 32], 2, 3, 21.0),
-        "size-flat": ([8], 2, 3, 18.0),
-        "size-short": ([8, 16], 2, 1, 19.0),
-        "unet": ([16, 32], 2, 9, 23.0),
+        "unet-small": ([8, 16], 2, 3, False, 20.0),
+        "size-wide": ([16, 32], 2, 3, False, 21.0),
+        "size-flat": ([8], 2, 3, False, 18.0),
+        "size-short": ([8, 16], 2, 1, False, 19.0),
+        "size-standardized": ([8, 16], 2, 3, True, 22.0),
+        "unet": ([16, 32], 2, 9, True, 23.0),
     }
     scores, presets = {}, {}
-    for name, (filters, convolutions, epochs, psnr) in sizes.items():
+    for name, (filters, convolutions, epochs, standardize, psnr) in sizes.items():
         scores[name] = scores_of(psnr)
-        model = {"filters": filters, "convolutions": convolutions}
+        model = {"filters": filters, "convolutions": convolutions, "standardize": standardize}
         presets[name] = params_of("uniform", 0.9, model=model, train={"epochs": epochs})
     table = results.size_table(scores, presets)
     assert list(table.index) == [
-        "**size-flat**", "**size-short**", "**unet-small**", "**size-wide**", "**unet**"
+        "**size-flat**", "**size-short**", "**unet-small**", "**size-wide**",
+        "**size-standardized**", "**unet**",
     ]  # fmt: skip
     assert table.loc["**unet**"].to_dict() == {
-        "filters": 16, "resolutions": 2, "convolutions": 2, "epochs": 9,
+        "filters": 16, "resolutions": 2, "convolutions": 2, "epochs": 9, "standardized": 1,
         "PSNR, test": 23, "PSNR, val": 23,
     }  # fmt: skip
     charts = results.size_curves(table)
@@ -267,4 +269,5 @@ def test_the_table_and_the_charts_of_sizes() -> None:
         "resolutions": {1: 18, 2: 20},
         "convolutions": {2: 20},
         "epochs": {1: 19, 3: 20},
+        "standardized": {0: 20, 1: 22},
     }

@@ -31,12 +31,13 @@ DOCUMENTS = (Path("README.md"), Path("docs/results.md"), Path("docs/experiments.
 DIGITS = {metric.label: metric.digits for metric in metrics.METRICS.values()}
 DATA_SECTIONS = ("fetch", "load", "split", "noise")  # they decide the noisy test images
 
-# The parameters that decide the cost of a U-Net.
+# The parameters of U-Nets that are compared.
 SIZES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "filters": lambda params: params["model"]["filters"][0],  # at the first resolution
     "resolutions": lambda params: len(params["model"]["filters"]),
     "convolutions": lambda params: params["model"]["convolutions"],  # per resolution
     "epochs": lambda params: params["train"]["epochs"],
+    "standardized": lambda params: params["model"]["standardize"],
 }
 
 # PSNR (dB) of Set12 and BSD68 with Gaussian noise of 25/255: Zhang et al., "Beyond a Gaussian
