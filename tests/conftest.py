@@ -47,7 +47,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     The second one does not need `digits`, which the first one creates meanwhile.
     """
     longest = ["test_search", "test_fashion_mnist", "test_queue", "test_interruptions"]
-    longest += ["test_stages", "test_experiments", "test_pipeline", "test_training"]
+    longest += ["test_stages", "test_experiments", "test_pipeline", "test_photographs"]
+    longest += ["test_multi_step", "test_subfolder", "test_training"]
     positions = {name: position for position, name in enumerate(longest)}
     items.sort(key=lambda item: positions.get(item.path.stem, len(longest)))
 

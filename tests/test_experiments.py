@@ -36,6 +36,7 @@ for folder in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_every_preset_runs_shortened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     assert experiment.preset_names() == NAMES
@@ -95,6 +96,7 @@ def test_every_preset_has_a_description_and_scores() -> None:
     assert sorted(path.stem for path in (ROOT / "experiments/images").iterdir()) == NAMES
 
 
+@pytest.mark.slow
 def test_make_experiment_stores_scores_and_images(
     digits: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
