@@ -70,8 +70,8 @@ def conv(
     from the image (Zhang et al., "Beyond a Gaussian denoiser", 2017); the result may then lie
     outside of [0, 1].
 
-    With `standardize`, each training step ends with a projection of the kernels of the 3x3
-    convolutions, except that of the output layer, by `standardized`.
+    With `standardize`, `standardized` is applied to the kernels of the 3x3 convolutions after each
+    training step, except to that of the output layer.
     """
     image = x = keras.Input((None, None, side_and_channels(pixels)[1]))
     for width in filters:
@@ -108,11 +108,11 @@ def unet(
 
 
 def standardized(kernel: Any) -> Any:
-    """A kernel of a convolution in which the weights of each filter have mean 0 and variance 2 / n.
+    """Shifts and scales the n weights of each filter to mean 0 and variance 2 / n.
 
-    n is the number of weights of a filter. This is the weight standardization of Qiao et al.
-    ("Micro-batch training with batch-channel normalization and weight standardization", 2019), with
-    the variance of He et al. (2015).
+    `kernel` has the shape (height, width, channels, filters). This is the weight standardization of
+    Qiao et al. ("Micro-batch training with batch-channel normalization and weight standardization",
+    2019), with the variance of He et al. (2015).
     """
     kernel = keras.ops.convert_to_tensor(kernel)  # with JAX, a variable is not a tensor
     mean, variance = keras.ops.moments(kernel, (0, 1, 2), keepdims=True)

@@ -12,10 +12,11 @@ def clone(tmp_path: Path) -> Clone:
     return Clone.of_workspace(tmp_path / "clone", fetch={"source": "digits"})
 
 
-def test_a_temporary_run_names_an_untracked_module(clone: Clone) -> None:
+@pytest.mark.parametrize("statement", ["import denoiser.new", "from denoiser import new"])
+def test_a_temporary_run_names_an_untracked_module(clone: Clone, statement: str) -> None:
     (clone.folder / "denoiser/new.py").touch()
     layout = clone.folder / "denoiser/layout.py"
-    layout.write_text(f"from denoiser import new\n{layout.read_text()}")
+    layout.write_text(f"{statement}\n{layout.read_text()}")
     output = clone.fail("dvc", "exp", "run", "--temp", "check")
     assert "run `git add` for the new module" in output
     clone.run("git", "add", "denoiser/new.py")
@@ -33,7 +34,7 @@ def test_a_temporary_run_names_data_that_dvc_does_not_track(clone: Clone) -> Non
     clone.run("dvc", "exp", "run", "--temp", "-S", change, "check")
 
 
-@pytest.mark.parametrize("key", ["train", "noisy_test"])
+@pytest.mark.parametrize("key", ["train", "test", "noisy_train", "noisy_test"])
 def test_a_path_that_is_null_is_rejected_by_check(clone: Clone, key: str) -> None:
     output = clone.fail("dvc", "exp", "run", "-S", f"load.{key}=null")
     assert f"params.yaml: load.{key} is None: input should be a valid string" in output

@@ -82,6 +82,7 @@ def test_a_preset_may_extend_another(monkeypatch: pytest.MonkeyPatch) -> None:
     small, unet = (experiment.overrides(name) for name in ("unet-small", "unet"))
     assert unet[: len(small)] == small
     assert len(unet) > len(small)
+    assert experiment.overrides("unet-gaussian")[: len(unet)] == unet
     assert all("=" in line for name in NAMES for line in experiment.overrides(name))
 
 

@@ -1,8 +1,8 @@
 """`make results`: writes the tables of the documents and draws their pictures.
 
 It reads the scores that `make experiment` stored in experiments/ and the results of `make bench`.
-Presets whose name starts with "size-" are `unet-small` with one number changed; of the tables of
-scores, only the table of sizes contains them.
+Presets whose name starts with "size-" are variants of `unet-small`; of the tables of scores, only
+the table of sizes contains them.
 """
 
 import sys
@@ -31,7 +31,7 @@ DOCUMENTS = (Path("README.md"), Path("docs/results.md"), Path("docs/experiments.
 DIGITS = {metric.label: metric.digits for metric in metrics.METRICS.values()}
 DATA_SECTIONS = ("fetch", "load", "split", "noise")  # they decide the noisy test images
 
-# The parameters of U-Nets that are compared.
+# The parameters that the table of sizes compares.
 SIZES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "filters": lambda params: params["model"]["filters"][0],  # at the first resolution
     "resolutions": lambda params: len(params["model"]["filters"]),
@@ -84,7 +84,7 @@ def main() -> None:
     for document in DOCUMENTS:
         insert_tables(document, tables)
     draw_images(scores, clothes)
-    title = "PSNR (dB) of the test images: unet-small with one number changed"
+    title = "PSNR (dB) of the test images: unet-small and its variants"
     pictures.save(pictures.curves(size_curves(sizes), title), experiment.PRESETS / "size.png")
 
 
