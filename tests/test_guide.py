@@ -4,10 +4,11 @@ import re
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 
 from tests.conftest import ROOT
-from tools import guide
+from tools import experiment, guide
 
 IMAGES = 4  # pictures in the notebook
 
@@ -55,3 +56,14 @@ def test_the_committed_outputs_are_complete() -> None:
     assert len(text) < 500_000
     assert str(Path.home()) not in text
     assert str(ROOT) not in text
+
+
+def test_the_committed_table_has_the_current_scores() -> None:
+    notebook = nbformat.read(ROOT / guide.NOTEBOOK, as_version=4)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    html = "".join(output.get("data", {}).get("text/html", "") for output in outputs)
+    scores = pd.read_csv(ROOT / experiment.SCORES)
+    psnr = scores[scores["method"] == "model"].set_index("preset")["test_psnr"].to_dict()
+    for preset in ("default", "unet-small", "unet"):
+        row = rf">{preset}</td>\s*<td[^>]*>{psnr[preset]:.3f}</td>"
+        assert re.search(row, html), f"{preset}: run make guide"
