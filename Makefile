@@ -4,8 +4,8 @@ PYTHON ?= python3
 UV := uv==0.13.9
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup repro experiment photographs results table report comment demo notebook guide search \
-	update verify chaos bench test format lock
+.PHONY: help setup repro experiment photographs results table comment demo notebook guide search update \
+	verify bench test format lock
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -27,13 +27,10 @@ results: .venv/pipeline  ## update the tables and pictures of README.md and docs
 	@python -m tools.results
 
 # Hides code, data, MSE, and the metrics of the training, of the baselines and of the noisy images.
-HIDE = ^(Created|Executor|epochs|best_epoch|loss|settings|data/|models/|metrics/|stages/|denoiser/|pipeline/|requirements)|.*mse$$|(val|test|accuracy)\.(?!denoised)
+HIDE = ^(Created|Executor|epochs|best_epoch|loss|settings|data/|models/|metrics/|stages|denoiser|training|pipeline|requirements)|.*mse$$|(val|test|accuracy)\.(?!denoised)
 
 table: .venv/pipeline  ## list the experiments: scores, and parameters that differ
 	@dvc exp show --only-changed --md --drop '$(HIDE)'
-
-report: .venv/pipeline  ## write report.html: the workspace beside a commit or experiment, BASE=HEAD
-	@python -m tools.report $(BASE)
 
 comment: .venv/pipeline  ## write comment/ for a pull request: the small result beside that of BASE
 	@python -m tools.comment $(BASE)
@@ -59,10 +56,7 @@ update: .venv/pipeline  ## after a committed change of code: update all committe
 verify: .venv/pipeline  ## recompute the committed result and compare; QUICK=1: a small result
 	@python -m tools.verify $(if $(QUICK),--quick)
 
-chaos: .venv/pipeline  ## interrupt runs at random, KILLS=20 times, and compare their results
-	@python -m tools.chaos $(or $(KILLS),20)
-
-bench: .venv/tests  ## run the benchmarks, an hour and a half; ONLY=training_step: one of them
+bench: .venv/tests  ## run the benchmarks, an hour; ONLY=training_step: one of them
 	@python -m benchmarks $(ONLY)
 
 test: .venv/tests  ## lint, check types, run the tests; ALL=1: the slow ones too

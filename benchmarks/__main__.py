@@ -9,30 +9,23 @@ import sys
 from pathlib import Path
 
 from benchmarks import measure
+from tools import measurements
 from tools.markdown import insert_tables
 
-MODULES = "training_step gpu memory data scale linear startup repro whole disk jobs".split()
-FOLDER = Path(__file__).parent
+MODULES = "training_step gpu memory data startup repro whole disk jobs".split()
 
 
 def main(names: list[str]) -> None:
     for name in names or MODULES:
         print(f"{name}:", file=sys.stderr)
-        measure.save(importlib.import_module(f"benchmarks.{name}").rows(), results(name))
-    print(update_readme())
+        measurements.save(name, importlib.import_module(f"benchmarks.{name}").rows())
+    insert_tables(Path(__file__).parent / "README.md", {"bench": f"\n{table()}\n"})
+    print(table())
 
 
-def update_readme() -> str:
-    """Writes the table of all saved rows to README.md and returns it."""
-    paths = [path for path in map(results, MODULES) if path.exists()]
-    table = measure.table([row for path in paths for row in measure.load(path)])
-    insert_tables(FOLDER / "README.md", {"bench": f"\n{table}\n"})
-    return table
-
-
-def results(name: str) -> Path:
-    """The file with the rows of a module."""
-    return FOLDER / "results" / f"{name}.json"
+def table() -> str:
+    """The table of all saved rows."""
+    return measure.table([row for name in MODULES for row in measurements.load(name)])
 
 
 if __name__ == "__main__":

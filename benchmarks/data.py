@@ -1,50 +1,33 @@
 """From the CSVs to noisy arrays: the guide's cells against the stages load, split and add_noise."""
 
-from collections.abc import Iterable
 from functools import partial
 
-from benchmarks.measure import CSVS, Row, Values, clone, ratio, run, run_alternately
+from benchmarks.measure import CSVS, Run, clone, ratio, run, run_alternately
+from tools.measurements import Row
 
 STAGES = ("load", "split", "add_noise")
-PREPARE = f"from benchmarks.guide_script import prepare; prepare{CSVS}"
+# A program that prints the seconds of a call, without those of the imports.
+TIMED = "import time; {}; start = time.perf_counter(); {}; print(time.perf_counter() - start)"
 
 
 def rows() -> list[Row]:
+    code = {"guide": TIMED.format("from benchmarks.guide_script import prepare", f"prepare{CSVS}")}
+    for stage in STAGES:
+        code[stage] = TIMED.format(f"from stages import {stage}", f"{stage}.main()")
     with clone("add_noise") as folder:
-        python = partial(run, "python", "-c", folder=folder)
-        contenders = {
-            "guide": partial(python, PREPARE),
-            "imports of guide": partial(python, "import benchmarks.guide_script"),
-            "empty program": partial(python, ""),
-        }
-        for stage in STAGES:
-            contenders[stage] = partial(run, "python", "-m", f"stages.{stage}", folder=folder)
-            contenders[f"imports of {stage}"] = partial(python, f"import stages.{stage}")
-        seconds, peaks = run_alternately(contenders)
 
-    def without_imports(name: str) -> Values:
-        """The seconds of a contender without its imports, but with the start of Python."""
-        parts = seconds[name], seconds[f"imports of {name}"], seconds["empty program"]
-        return [whole - imports + empty for whole, imports, empty in zip(*parts, strict=True)]
+        def timed(name: str) -> Run:
+            result = run("python", "-c", code[name], folder=folder)
+            return result._replace(seconds=float(result.output.split()[-1]))
 
-    guide, here = without_imports("guide"), total(map(without_imports, STAGES))
-    work = "CSV of 60,000 rows to noisy arrays"
-    note, goal = f"{ratio(here, guide):.2f} of the guide's time", "limit: the goal for each stage"
+        seconds, peaks = run_alternately({name: partial(timed, name) for name in code})
+    here = [sum(times) for times in zip(*(seconds[stage] for stage in STAGES), strict=True)]
+    guide, goal = seconds["guide"], "limit: the goal for each stage"
+    work = "CSV of 60,000 rows to noisy arrays, without imports"
     return [
-        Row(f"{work}, without imports", "s", here, guide, note=note),
-        Row(
-            f"{work}, with imports",
-            "s",
-            total(seconds[stage] for stage in STAGES),
-            seconds["guide"],
-        ),
+        Row(work, "s", here, guide, note=f"{ratio(here, guide):.2f} of the guide's time"),
         *(
             Row(f"peak memory of `{stage}`", "MB", peaks[stage], peaks["guide"], {}, [600], goal)
             for stage in STAGES
         ),
     ]
-
-
-def total(values: Iterable[Values]) -> Values:
-    """The sum of each round."""
-    return [sum(seconds) for seconds in zip(*values, strict=True)]

@@ -3,10 +3,11 @@
 import functools
 from pathlib import Path
 
-from benchmarks.measure import ALL_STAGES, Row, alternately, clone, run
+from benchmarks.measure import ALL_STAGES, alternately, clone, run
+from tools.measurements import Row
 
 # The outputs in the cache that depend on each parameter. An experiment must not add others.
-RESULTS = ("models/autoencoder.keras", "data/denoised", "data/scores")
+RESULTS = ("models/autoencoder.keras", "models/denoiser.onnx", "data/denoised", "data/scores")
 OUTPUTS = {
     "train.learning_rate": RESULTS,
     "noise.amount": ("data/noisy", "data/baselines", *RESULTS),
@@ -15,7 +16,7 @@ OUTPUTS = {
 
 def rows() -> list[Row]:
     values = (number / 1e4 for number in range(1, 100))
-    with clone(*ALL_STAGES, train={"epochs": 1}) as folder:
+    with clone(*ALL_STAGES, changes=["train.epochs=1"]) as folder:
 
         def experiment(parameter: str) -> float:
             before = size(folder / ".dvc/cache")

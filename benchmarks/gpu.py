@@ -1,51 +1,72 @@
-"""Training on a CUDA GPU: the stage `train` against `fit` in the guide's code and in Keras."""
+"""Training on a CUDA GPU: the stage `train` against `fit` of Keras.
+
+`python -m benchmarks.gpu float32` in a clone with noisy images trains the network of params.yaml
+with `fit` on arrays of this type in memory; those of the guide are float64. There is neither fresh
+noise nor augmentation.
+"""
 
 import shutil
-from collections.abc import Mapping
+import sys
 from functools import partial
-from typing import Any
 
-from benchmarks.measure import PROJECT, Row, alternately, clone, ratio, run
+import numpy as np
 
-NETWORKS: dict[str, dict[str, dict[str, Any]]] = {
-    "100 epochs of the guide's network": {"train": {"epochs": 100, "patience": None}},
-    "12 epochs of `unet`": {
-        "model": {"kind": "unet", "filters": [64, 128, 256]},
-        "train": {
-            "epochs": 12,
-            "loss": "psnr",
-            "optimizer": "adamw",
-            "fresh_noise": True,
-            "precision": "mixed_bfloat16",
-            "patience": None,
-        },
-    },
-}
+from benchmarks.measure import PROJECT, alternately, clone, ratio, run
+from tools.measurements import Row
 
 
 def rows() -> list[Row]:
+    from tools.experiment import overrides  # imports DVC
+
+    networks = {
+        "100 epochs of the guide's network": ["train.epochs=100", "train.patience=null"],
+        "12 epochs of `unet`": overrides("unet"),
+    }
     if shutil.which("nvidia-smi") is None:
         note = "not measured: no GPU"
-        return [Row(f"{work} on a CUDA GPU", "", [], note=note) for work in NETWORKS]
+        return [Row(f"{work} on a CUDA GPU", "", [], note=note) for work in networks]
     gpu = run("nvidia-smi", "--query-gpu=name", "--format=csv,noheader", folder=PROJECT).output
     device = gpu.splitlines()[0]
-    return [compare(f"{work} on {device}", sections) for work, sections in NETWORKS.items()]
+    return [compare(f"{work} on {device}", changes) for work, changes in networks.items()]
 
 
-def compare(work: str, sections: Mapping[str, dict[str, Any]]) -> Row:
+def compare(work: str, changes: list[str]) -> Row:
     """The seconds of each process, from its start to its end."""
-    with clone("add_noise", **sections) as folder:
+    with clone("add_noise", changes=changes) as folder:
 
         def seconds(*command: str) -> float:
             return run("python", "-m", *command, folder=folder).seconds
 
         times = alternately(
             {
-                "guide": partial(seconds, "benchmarks.keras_fit", "float64"),
-                "Keras `fit`": partial(seconds, "benchmarks.keras_fit", "float32"),
+                "guide": partial(seconds, "benchmarks.gpu", "float64"),
+                "Keras `fit`": partial(seconds, "benchmarks.gpu", "float32"),
                 "here": partial(seconds, "stages.train"),
             }
         )
     here, guide, peer = times["here"], times["guide"], times["Keras `fit`"]
     note = f"{ratio(guide, here):.2f} times the guide's speed"
     return Row(work, "s", here, guide, {"Keras `fit`": peer}, note=note)
+
+
+def keras_fit(dtype: str) -> None:
+    from pipeline import params
+    from training import backend, losses, networks
+
+    train = params.read(params.Train)
+    backend.start("tensorflow", "gpu")
+    import keras
+
+    noisy, clean, *validation = (
+        np.load(f"data/{kind}/x_{split}.npy").astype(dtype)
+        for split in ("train", "val")
+        for kind in ("noisy", "split")
+    )
+    keras.config.set_dtype_policy(train.precision)
+    model = networks.build(clean.shape[1:], **dict(params.read(params.Model)))
+    model.compile(train.optimizer, losses.LOSSES.get(train.loss, train.loss))
+    model.fit(noisy, clean, train.batch_size, train.epochs, 2, validation_data=validation)
+
+
+if __name__ == "__main__":
+    keras_fit(sys.argv[1])

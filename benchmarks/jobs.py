@@ -4,14 +4,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.measure import ALL_STAGES, Row, alternately, clone, ratio, run
+from benchmarks.measure import ALL_STAGES, alternately, clone, ratio, run
+from tools.measurements import Row
 
 TIMEOUT = 900  # seconds
 
 
 def rows() -> list[Row]:
     seeds = iter(range(1, 1000))
-    with clone(*ALL_STAGES, train={"epochs": 5}) as folder:
+    with clone(*ALL_STAGES, changes=["train.epochs=5"]) as folder:
         run("git", "commit", "-qam", "five epochs", folder=folder)
 
         def run_two(jobs: int) -> float:

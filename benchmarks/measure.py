@@ -1,41 +1,22 @@
 """Runs contenders alternately and formats their measurements as a table."""
 
 import contextlib
-import dataclasses
 import functools
-import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from tools import processor
+from tools.measurements import Row, Values, median
 
 ROUNDS = 5
 PROJECT = Path(__file__).parent.parent
 CSVS = "data/raw/train.csv", "data/raw/test.csv"
 ALL_STAGES = ("plot", "robustness", "classify")  # with the stages that they depend on
-
-Values = list[float]
-
-
-@dataclasses.dataclass
-class Row:
-    """A row of the table. The lists hold one value per round, in the unit of the row."""
-
-    work: str
-    unit: str
-    here: Values  # of this project
-    guide: Values = dataclasses.field(default_factory=list)  # of the guide's code
-    peers: dict[str, Values] = dataclasses.field(default_factory=dict)  # of other contenders
-    limit: Values = dataclasses.field(default_factory=list)  # a bound to compare with
-    note: str = ""
-    processor: str = ""  # filled in by `load`
-
 
 # Starts a command. The kernel counts the memory of a parent process toward the peak of its child,
 # so the launcher is a small process.
@@ -121,14 +102,14 @@ def run_alternately(
 
 
 @contextlib.contextmanager
-def clone(*stages: str, **sections: dict[str, Any]) -> Iterator[Path]:
-    """A clone of the last commit with changed parameters, in which the given stages have run."""
-    from tools.params_file import set_params  # imports DVC
+def clone(*stages: str, changes: Sequence[str] = ()) -> Iterator[Path]:
+    """A clone of the last commit with changes as of `-S`, in which the given stages have run."""
+    from dvc.utils.hydra import apply_overrides  # takes a second
 
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent, "clone")
         run("git", "clone", "--quiet", str(PROJECT), str(folder), folder=PROJECT)
-        set_params(folder, **sections)
+        apply_overrides(folder / "params.yaml", list(changes))
         if stages:
             run("dvc", "repro", *stages, folder=folder)
         yield folder
@@ -139,14 +120,6 @@ def cell(values: Values) -> str:
     if len(values) < 2:
         return median(values)
     return f"{median(values)} ({median([min(values)])}–{median([max(values)])})"
-
-
-def median(values: Values) -> str:
-    """The median with three or four digits, '' without values."""
-    if not values:
-        return ""
-    value = statistics.median(values)
-    return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f}"
 
 
 def ratio(values: Values, others: Values) -> float:
@@ -168,19 +141,3 @@ def table(rows: list[Row]) -> str:
                 cells = work, cell(row.guide), peers, cell(row.limit), cell(row.here), row.note
                 lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines[1:])
-
-
-def save(rows: list[Row], path: Path) -> None:
-    """Writes the rows and the description of this machine's processor to a JSON file."""
-    records = [dataclasses.asdict(row) for row in rows]
-    for record in records:
-        del record["processor"]
-    path.parent.mkdir(exist_ok=True)
-    content = {"processor": processor.describe(), "rows": records}
-    path.write_text(json.dumps(content, indent=1) + "\n")
-
-
-def load(path: Path) -> list[Row]:
-    """The rows of a file that `save` wrote, with their processor."""
-    content = json.loads(path.read_text())
-    return [Row(**record, processor=content["processor"]) for record in content["rows"]]

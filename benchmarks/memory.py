@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.measure import Row, alternately, clone, ratio
+from benchmarks.measure import alternately, clone, ratio
 from benchmarks.training_step import trainer
-from pipeline.base import files
+from pipeline import npy
+from tools.measurements import Row
 
 TIMES = 10  # copies of the 48,000 training images: 3.0 GB, noisy and clean
 LIMIT = 1000  # MB, including the system's cache of the files
@@ -36,10 +37,10 @@ def rows() -> list[Row]:
 
 
 def repeat(source: Path, target: Path) -> None:
-    """Writes the rows ten times, each time shifted by one more pixel, and empties the cache."""
-    images = files.load_npy(str(source))
+    """Writes the images ten times, each time shifted by one more row, and empties the cache."""
+    images = npy.load_npy(str(source))
     target.parent.mkdir(parents=True)
-    with files.NpyWriter(target, images.dtype, images.shape[1:]) as writer:
+    with npy.NpyWriter(target, images.dtype, images.shape[1:]) as writer:
         for shift in range(TIMES):
             writer.append(np.roll(images, shift, axis=1))
     with open(target, "rb") as file:

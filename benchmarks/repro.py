@@ -5,7 +5,8 @@ import re
 import subprocess
 import time
 
-from benchmarks.measure import Row, clone, environment
+from benchmarks.measure import clone, environment
+from tools.measurements import Row
 
 
 def rows() -> list[Row]:

@@ -2,44 +2,38 @@
 
 from functools import partial
 
-from benchmarks.measure import ALL_STAGES, Row, alternately, clone, run
-from tools.params_file import set_params
+from benchmarks.measure import ALL_STAGES, alternately, clone, run
+from tools.command import set_params
+from tools.measurements import Row
 
-SSIM = "from skimage.metrics import structural_similarity"  # skimage imports it on first use
-START = "from pipeline.keras_runtime import backend; backend.start()"
-LIBRARIES = {  # the slowest import of each stage
-    "check": "import pydantic",
-    "fetch": "import pyarrow.csv",
-    "load": "import numpy",
-    "split": "from sklearn.model_selection import train_test_split",
-    "add_noise": "import numpy",
-    "train": "import keras",
-    "predict": "import keras",
-    "evaluate": SSIM,
-    "plot": "import matplotlib.pyplot",
-}
-DEFERRED = {  # imports inside `main`
-    "train": f"{START}; import denoiser.models, denoiser.training, dvclive",
-    "predict": START,
-    "evaluate": SSIM,
+START = "from training import backend; backend.start('tensorflow', 'auto'); "
+SSIM = "from skimage.metrics import structural_similarity"
+# Of each stage: the imports inside its `main`, and the import of its slowest library.
+IMPORTS = {
+    "check": ("", "import pydantic"),
+    "split": ("", "from sklearn.model_selection import train_test_split"),
+    "train": (f"{START}import training.fit, dvclive", "import keras"),
+    "export": (f"{START}import tf2onnx", "import tensorflow, tf2onnx"),
+    "predict": (START, "import keras"),
+    "evaluate": (SSIM, SSIM),
+    "plot": ("", "import matplotlib.pyplot"),
 }
 
 
 def rows() -> list[Row]:
     result = []
-    with clone(*ALL_STAGES, train={"epochs": 1}) as folder:
+    with clone(*ALL_STAGES, changes=["train.epochs=1"]) as folder:
 
         def seconds(*command: str) -> float:
             return run(*command, folder=folder).seconds
 
-        for stage, library in LIBRARIES.items():
-            start = f"import stages.{stage}; {DEFERRED.get(stage, '')}"
-            python = partial(seconds, "python", "-c")
+        for stage, (deferred, library) in IMPORTS.items():
+            code = {"here": f"import stages.{stage}; {deferred}", "library": library}
             times = alternately(
-                {stage: partial(python, start), "library": partial(python, library)}
+                {name: partial(seconds, "python", "-c", text) for name, text in code.items()}
             )
             work, note = f"start of `{stage}`", f"limit: `{library}`"
-            result.append(Row(work, "s", times[stage], limit=times["library"], note=note))
+            result.append(Row(work, "s", times["here"], limit=times["library"], note=note))
 
         images = iter(range(1, 100))
 
@@ -50,14 +44,12 @@ def rows() -> list[Row]:
         times = alternately(
             {
                 "dvc": lambda: seconds("dvc", "--version"),
-                "check": lambda: seconds("python", "-m", "stages.check"),
                 "plot": lambda: seconds("python", "-m", "stages.plot"),
                 "repro_plot": repro_plot,
                 "repro": lambda: seconds("dvc", "repro"),
             }
         )
-    note = "limit: `dvc --version`"
-    alone = {f"`{stage}` alone": times[stage] for stage in ("check", "plot")}
+    note, alone = "limit: `dvc --version`", {"`plot` alone": times["plot"]}
     return [
         *result,
         Row("`dvc repro` without changes", "s", times["repro"], limit=times["dvc"], note=note),

@@ -6,7 +6,6 @@ prints the milliseconds per step of 128 images in the second one, because the fi
 pause differs from later ones. Several trainers can thus take turns on one machine.
 """
 
-import itertools
 import os
 import sys
 import time
@@ -18,7 +17,6 @@ import numpy as np
 BATCH = 128
 STEPS = 375  # per epoch: 48,000 images
 WARMUP = 2  # epochs
-UNITS = (784, 512, 512, 256, 256, 64, 512, 784)
 NOISY, CLEAN = "data/noisy/x_train.npy", "data/split/x_train.npy"
 
 
@@ -26,94 +24,30 @@ def guide() -> None:
     """The guide's code: float64 arrays in memory."""
     from benchmarks.guide_script import network
 
-    noisy, clean = np.load(NOISY).astype("float"), np.load(CLEAN).astype("float")
+    noisy, clean = (np.load(path).astype("float").reshape(-1, 784) for path in (NOISY, CLEAN))
     serve_fit(network(), noisy, clean, batch_size=BATCH, shuffle=True)
 
 
-def here() -> None:
-    """The stage `train`, but with 375 batches in each epoch, however long the data."""
-    from denoiser import models, training
-    from denoiser.blocks import Blocks, to_tf_dataset
-    from pipeline.base import files, params
-    from pipeline.keras_runtime import backend
-    from pipeline.schema.model_params import Model
-    from pipeline.schema.train_params import Train
+def here(backend_name: str = "tensorflow") -> None:
+    """The stage `train`; with TensorFlow 375 batches in each epoch, however long the data."""
+    from pipeline import npy, params
+    from training import backend, networks
 
-    train = params.read("train", Train)
-    backend.start_for_denoiser()
-    network = models.build(UNITS[0], **dict(params.read("model", Model)))
-    model = training.compile_model(network, train.optimizer, train.learning_rate, train.loss)
-    arrays = files.NpyReader(NOISY), files.NpyReader(CLEAN)
-    steps = train.steps_per_execution
-    blocks = Blocks(*arrays, batch_size=BATCH, steps=steps, seed=train.seed)
-    serve_fit(model, to_tf_dataset(blocks).take(STEPS // steps), shuffle=False)
+    train, steps = params.read(params.Train), params.read(params.Runtime).steps_per_execution
+    backend.start(backend_name, "auto")
+    from training import batches, fit
+
+    noisy, clean = npy.NpyReader(NOISY), npy.NpyReader(CLEAN)
+    network = networks.build((28, 28, 1), **dict(params.read(params.Model)))
+    model = fit.compile_model(network, train.optimizer, train.learning_rate, train.loss)
+    blocks = batches.Blocks(noisy, clean, batch_size=BATCH, steps=steps, seed=train.seed)
+    data = batches.to_tf_dataset(blocks)
+    serve_fit(model, data.take(STEPS // steps) if data is not blocks else data, shuffle=False)
 
 
 def jax() -> None:
-    """JAX: one `lax.scan` per epoch, with the data on the device."""
-    import jax
-    import jax.numpy as jnp
-
-    def loss(layers: Any, noisy: Any, clean: Any) -> Any:
-        for weights, bias in layers[:-1]:
-            noisy = jax.nn.relu(noisy @ weights + bias)
-        logits = noisy @ layers[-1][0] + layers[-1][1]
-        # The cross-entropy of the sigmoid of the logits, in a form that cannot overflow.
-        return jnp.mean(jax.nn.relu(logits) - logits * clean + jnp.log1p(jnp.exp(-abs(logits))))
-
-    def step(state: Any, rows: Any, noisy: Any, clean: Any) -> Any:
-        """Adam (Kingma & Ba, 2015) with the defaults of Keras."""
-        layers, mean, square, count = state
-        value, gradient = jax.value_and_grad(loss)(layers, noisy[rows], clean[rows])
-        count += 1
-        mean = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, mean, gradient)
-        square = jax.tree.map(lambda s, g: 0.999 * s + 0.001 * g * g, square, gradient)
-        rate = 0.001 * jnp.sqrt(1 - 0.999**count) / (1 - 0.9**count)
-        layers = jax.tree.map(
-            lambda p, m, s: p - rate * m / (jnp.sqrt(s) + 1e-7), layers, mean, square
-        )
-        return (layers, mean, square, count), value
-
-    def scan(state: Any, order: Any, noisy: Any, clean: Any) -> Any:
-        return jax.lax.scan(lambda state, rows: step(state, rows, noisy, clean), state, order)
-
-    run = jax.jit(scan)
-    noisy, clean = jnp.asarray(np.load(NOISY)), jnp.asarray(np.load(CLEAN))
-    rng, initializer = np.random.default_rng(0), jax.nn.initializers.glorot_uniform()
-    layers = [
-        (initializer(jax.random.key(number), shape), jnp.zeros(shape[1]))
-        for number, shape in enumerate(itertools.pairwise(UNITS))
-    ]
-    zeros = jax.tree.map(jnp.zeros_like, layers)
-    state = layers, zeros, zeros, jnp.float32(0)
-
-    def epoch() -> None:
-        nonlocal state
-        order = rng.permutation(STEPS * BATCH).reshape(STEPS, BATCH)
-        state, _ = jax.block_until_ready(run(state, order, noisy, clean))
-
-    serve(epoch)
-
-
-def torch() -> None:
-    """PyTorch in eager mode."""
-    import torch
-
-    layers: list[Any] = []
-    for inputs, units in itertools.pairwise(UNITS):
-        layers += [torch.nn.Linear(inputs, units), torch.nn.ReLU()]
-    network = torch.nn.Sequential(*layers[:-1], torch.nn.Sigmoid())
-    adam = torch.optim.Adam(network.parameters())
-    noisy, clean = torch.from_numpy(np.load(NOISY)), torch.from_numpy(np.load(CLEAN))
-
-    def epoch() -> None:
-        for rows in torch.randperm(STEPS * BATCH).reshape(STEPS, BATCH):
-            adam.zero_grad()
-            loss = torch.nn.functional.binary_cross_entropy(network(noisy[rows]), clean[rows])
-            loss.backward()
-            adam.step()
-
-    serve(epoch)
+    """The stage `train` with `runtime.backend: jax`."""
+    here("jax")
 
 
 def matrices() -> None:

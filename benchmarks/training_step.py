@@ -1,4 +1,4 @@
-"""One training step: the guide's code, this project, JAX, PyTorch, and matrix products alone."""
+"""One training step: the guide's code, this project, and matrix products alone."""
 
 import contextlib
 import importlib.util
@@ -6,7 +6,8 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.measure import Row, alternately, clone, environment, ratio, with_interpreter
+from benchmarks.measure import alternately, clone, environment, ratio, with_interpreter
+from tools.measurements import Row
 
 
 @contextlib.contextmanager
@@ -43,16 +44,11 @@ def trainer(kind: str, folder: Path, prefix: Sequence[str] = ()) -> Iterator[Cal
 
 
 def rows() -> list[Row]:
-    peers = {"JAX `lax.scan`": "jax", "PyTorch": "torch"}
-    kinds = {"guide": "guide", "here": "here", "matrices": "matrices"} | {
-        name: kind for name, kind in peers.items() if importlib.util.find_spec(kind)
-    }
+    kinds = ["guide", "here", "matrices", *(["jax"] if importlib.util.find_spec("jax") else [])]
     with clone("add_noise") as folder, contextlib.ExitStack() as stack:
-        times = alternately(
-            {name: stack.enter_context(trainer(kind, folder)) for name, kind in kinds.items()}
-        )
+        times = alternately({kind: stack.enter_context(trainer(kind, folder)) for kind in kinds})
     note = f"{ratio(times['guide'], times['here']):.2f} times the guide's throughput, "
     note += f"{ratio(times['matrices'], times['here']):.0%} of the speed of matrix products (limit)"
     work = "training step, batch 128, float32, Adam"
-    others = {name: times[name] for name in peers if name in times}
+    others = {"`runtime.backend: jax`": times["jax"]} if "jax" in times else {}
     return [Row(work, "ms", times["here"], times["guide"], others, times["matrices"], note)]

@@ -1,24 +1,25 @@
 """The whole run of the guide, from the CSVs to the pictures."""
 
 import shutil
-from typing import Any
 
-from benchmarks.measure import CSVS, Row, alternately, clone, ratio, run
+from benchmarks.measure import CSVS, alternately, clone, ratio, run
+from tools.measurements import Row
 
 # The guide trains on Kaggle's test CSV and tests on the other one. It has no early stopping and no
 # baselines.
-GUIDE: dict[str, dict[str, Any]] = {
-    "fetch": {"source": "none"},
-    "load": {"train": "csv/test.csv", "test": "csv/train.csv"},
-    "baselines": {"methods": []},
-    "train": {"patience": None},
-}
+GUIDE = [
+    "fetch.source=none",
+    "load.train=csv/test.csv",
+    "load.test=csv/train.csv",
+    "baselines.methods=[]",
+    "train.patience=null",
+]
 
 
 def rows() -> list[Row]:
     train, test = CSVS
     script = ("python", "-m", "benchmarks.guide_script", test, train)
-    with clone("fetch") as csvs, clone(**GUIDE) as folder:
+    with clone("fetch") as csvs, clone(changes=GUIDE) as folder:
         shutil.copytree(csvs / "data/raw", folder / "csv")
         times = alternately(
             {

@@ -1,49 +1,91 @@
 """Classical denoisers, the baselines of the network, tuned on noisy and clean images.
 
-Noisy, clean and denoised images have the layout of layout.py, float32, in [0, 1].
+Noisy, clean and denoised images have shape (n, height, width, channels), float32, in [0, 1].
 """
 
 from collections.abc import Callable, Iterable
 from operator import itemgetter
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import scipy.ndimage
-import skimage.restoration
 
 from denoiser import scores
-from denoiser.layout import from_planes, side_and_channels, to_planes
 
 Images = npt.NDArray[np.float32]
 Denoiser = Callable[[Images], Images]
+Fitted = tuple[float | None, Denoiser]  # the setting of a method, if any, and the denoiser
 
-# The settings that each filter is tuned over: the side of a window, a standard deviation in pixels,
-# and the strength of non-local means and of total variation. The best setting for the noises of the
-# presets lies inside each grid.
-GRIDS: dict[str, tuple[float, ...]] = {
-    "median": (3, 5, 7, 9),
-    "gaussian": (0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0, 2.5),
-    "nlm": (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6, 0.8),
-    "tv": (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0),
-}
+MAX_VALUES = 64 * 64  # per image, of linear methods: larger matrices take too much memory
+TV_ITERATIONS = 20  # 100 iterations raise the PSNR by 0.1 dB
 # The penalties that ridge regression is tuned over, relative to the mean variance of a noisy pixel.
 # The smallest penalty is as good as no penalty.
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
-TV_ITERATIONS = 20  # 100 iterations raise the PSNR by 0.1 dB
+
+
+def median(images: Images, side: float) -> Images:
+    """SciPy's median filter with a square window of `side` pixels."""
+    return np.asarray(scipy.ndimage.median_filter(images, (1, int(side), int(side), 1)))
+
+
+def gaussian(images: Images, sigma: float) -> Images:
+    """SciPy's Gaussian filter with a standard deviation of `sigma` pixels."""
+    return np.asarray(scipy.ndimage.gaussian_filter(images, (0, sigma, sigma, 0)))
+
+
+def non_local_means(images: Images, strength: float) -> Images:
+    """scikit-image's non-local means (Buades et al., 2005) of each channel.
+
+    A patch is compared with the patches at most 3 pixels away. A distance of 6 pixels takes three
+    times as long, and its PSNR is up to 0.3 dB lower, depending on the noise.
+    """
+    from skimage.restoration import denoise_nl_means  # takes a second; only needed here
+
+    result = np.empty_like(images)
+    for image, denoised in zip(images, result, strict=True):
+        for channel in range(images.shape[3]):
+            denoised[:, :, channel] = denoise_nl_means(
+                image[:, :, channel], patch_size=5, patch_distance=3, h=strength
+            )
+    return result
+
+
+def total_variation(images: Images, weight: float) -> Images:
+    """Minimizes TV(u) + |u - image|² / (2·weight) over u, for each channel of each image.
+
+    The dual algorithm is that of Chambolle, "An algorithm for total variation minimization and
+    applications", 2004. The result equals scikit-image's denoise_tv_chambolle after the same number
+    of iterations. denoise_tv_chambolle takes one image per call and spends most of its time on the
+    overhead of NumPy calls.
+    """
+    step, zero = 0.25, np.float32(0)
+    u = images
+    dual_y = dual_x = np.zeros_like(images)
+    for _ in range(TV_ITERATIONS):
+        gradient_y = np.diff(u, axis=1, append=u[:, -1:])
+        gradient_x = np.diff(u, axis=2, append=u[:, :, -1:])
+        norm = np.sqrt(gradient_y**2 + gradient_x**2)
+        dual_y = (dual_y - step * gradient_y) / (1 + step / weight * norm)
+        dual_x = (dual_x - step * gradient_x) / (1 + step / weight * norm)
+        divergence = np.diff(dual_y, axis=1, prepend=zero) + np.diff(dual_x, axis=2, prepend=zero)
+        u = images - divergence
+    return u
 
 
 class Linear:
-    """Linear least-squares denoisers, fitted in one pass over blocks of images.
+    """Linear least-squares denoisers, fitted in one pass over pairs of arrays (noisy, clean).
 
-    They equal scikit-learn's Ridge, and its PCA followed by LinearRegression, which need all
-    images in memory at once. This class needs memory for a few matrices of pixels x pixels.
+    An image has `values` values. The denoisers equal scikit-learn's Ridge, and its PCA followed by
+    LinearRegression, which need all images in memory at once. This class needs memory for a few
+    matrices of values x values.
     """
 
-    def __init__(self, pairs: Iterable[tuple[Images, Images]], pixels: int) -> None:
-        count, sums = 0, np.zeros((2, pixels))
-        noisy_noisy, noisy_clean = np.zeros((2, pixels, pixels))
+    def __init__(self, pairs: Iterable[tuple[Images, Images]], values: int) -> None:
+        count, sums = 0, np.zeros((2, values))
+        noisy_noisy, noisy_clean = np.zeros((2, values, values))
         for noisy, clean in pairs:
-            x, y = noisy.astype(np.float64), clean.astype(np.float64)
+            x, y = (array.reshape(-1, values).astype(np.float64) for array in (noisy, clean))
             count += len(x)
             sums += x.sum(axis=0), y.sum(axis=0)
             noisy_noisy += x.T @ x
@@ -71,75 +113,43 @@ class Linear:
         weights = (self.components * inverse_variances) @ self.cross_covariance
         offset = self.clean - self.noisy @ weights
         weights32, offset32 = weights.astype(np.float32), offset.astype(np.float32)
-        return lambda images: np.clip(images @ weights32 + offset32, 0, 1)
+
+        def denoise(images: Images) -> Images:
+            rows: Images = images.reshape(len(images), -1) @ weights32 + offset32
+            return np.clip(rows, 0, 1).reshape(images.shape)
+
+        return denoise
 
 
-def subtract_mean(noisy: Images, clean: Images) -> Denoiser:
+def fit_mean(noisy: Images, clean: Images) -> Fitted:
     """Subtracts the mean of the noise."""
     bias = np.float32(np.mean(noisy, dtype=np.float64) - np.mean(clean, dtype=np.float64))
-    return lambda images: np.clip(images - bias, 0, 1)
+    return None, lambda images: np.clip(images - bias, 0, 1)
 
 
-def apply_filter(method: str, setting: float, images: Images) -> Images:
-    """Filters each channel of each image separately.
+class Filter(NamedTuple):
+    """A filter of images with a setting, and the settings that it is tuned over.
 
-    The median filter with a square window and the Gaussian filter are SciPy's; non-local means
-    ("nlm", Buades et al., 2005) is scikit-image's.
-    """
-    squares = to_planes(images)
-    if method == "median":
-        result = scipy.ndimage.median_filter(squares, (1, int(setting), int(setting)))
-    elif method == "gaussian":
-        result = scipy.ndimage.gaussian_filter(squares, (0, setting, setting))
-    elif method == "nlm":
-        # A patch is compared with the patches at most 3 pixels away. A distance of 6 pixels takes
-        # three times as long, and its PSNR is up to 0.3 dB lower, depending on the noise.
-        nlm = skimage.restoration.denoise_nl_means
-        result = np.stack(
-            [nlm(image, patch_size=5, patch_distance=3, h=setting) for image in squares]
-        )
-    else:
-        result = total_variation(squares, setting)
-    _, channels = side_and_channels(images.shape[1])
-    return from_planes(np.asarray(result, np.float32), channels)
-
-
-def total_variation(images: Images, weight: float) -> Images:
-    """Minimizes TV(u) + |u - image|² / (2·weight) over u, for each image.
-
-    The images have shape (n, side, side). The dual algorithm is that of Chambolle, "An algorithm
-    for total variation minimization and applications", 2004. The result equals scikit-image's
-    denoise_tv_chambolle after the same number of iterations. denoise_tv_chambolle takes one image
-    per call and spends most of its time on the overhead of NumPy calls.
-    """
-    step, zero = 0.25, np.float32(0)
-    u = images
-    dual_y = dual_x = np.zeros_like(images)
-    for _ in range(TV_ITERATIONS):
-        gradient_y = np.diff(u, axis=1, append=u[:, -1:])
-        gradient_x = np.diff(u, axis=2, append=u[:, :, -1:])
-        norm = np.sqrt(gradient_y**2 + gradient_x**2)
-        dual_y = (dual_y - step * gradient_y) / (1 + step / weight * norm)
-        dual_x = (dual_x - step * gradient_x) / (1 + step / weight * norm)
-        divergence = np.diff(dual_y, axis=1, prepend=zero) + np.diff(dual_x, axis=2, prepend=zero)
-        u = images - divergence
-    return u
-
-
-def tune_filter(method: str, noisy: Images, clean: Images) -> tuple[float, Denoiser]:
-    """The setting of a filter with the highest mean PSNR on these images, and the denoiser.
-
-    The denoiser applies the filter, then a gain and an offset. The noise shifts the brightness
-    and clipping reduces the contrast, which a filter cannot undo.
+    The best setting for the noises of the presets lies inside each grid.
     """
 
-    def fit(setting: float) -> tuple[float, float, Denoiser]:
-        filtered = apply_filter(method, setting, noisy)
-        correct = affine_correction(filtered, clean)
-        return mean_psnr(clean, correct(filtered)), setting, correct
+    apply: Callable[[Images, float], Images]
+    grid: tuple[float, ...]
 
-    _, setting, correct = max(map(fit, GRIDS[method]), key=itemgetter(0))
-    return setting, lambda images: correct(apply_filter(method, setting, images))
+    def fit(self, noisy: Images, clean: Images) -> Fitted:
+        """The setting with the highest mean PSNR on these images, and the denoiser.
+
+        The denoiser applies the filter, then a gain and an offset. The noise shifts the brightness
+        and clipping reduces the contrast, which a filter cannot undo.
+        """
+
+        def tuned(setting: float) -> tuple[float, float, Denoiser]:
+            filtered = self.apply(noisy, setting)
+            correct = affine_correction(filtered, clean)
+            return mean_psnr(clean, correct(filtered)), setting, correct
+
+        _, setting, correct = max(map(tuned, self.grid), key=itemgetter(0))
+        return setting, lambda images: correct(self.apply(images, setting))
 
 
 def affine_correction(images: Images, clean: Images) -> Denoiser:
@@ -152,8 +162,13 @@ def affine_correction(images: Images, clean: Images) -> Denoiser:
     return lambda images: np.clip(images * gain32 + offset32, 0, 1)
 
 
-def tune_ridge(linear: Linear, noisy: Images, clean: Images) -> tuple[float, Denoiser]:
-    """The penalty of ridge regression with the highest mean PSNR on these images, and the denoiser.
+def fit_pca(linear: Linear, noisy: Images, clean: Images, components: int) -> Fitted:  # noqa: ARG001
+    """Linear regression on the first principal components."""
+    return components, linear.pca(components)
+
+
+def fit_ridge(linear: Linear, noisy: Images, clean: Images, components: int) -> Fitted:  # noqa: ARG001
+    """Ridge regression with the penalty that has the highest mean PSNR on these images.
 
     `linear` is fitted to other images.
     """
@@ -168,3 +183,18 @@ def tune_ridge(linear: Linear, noisy: Images, clean: Images) -> tuple[float, Den
 def mean_psnr(clean: Images, images: Images) -> float:
     """The mean PSNR of images in dB."""
     return float(scores.psnr(clean.astype(np.float64), images.astype(np.float64)).mean())
+
+
+# The methods by name: those that are tuned on a few images, and those that share a `Linear`.
+TUNED: dict[str, Callable[[Images, Images], Fitted]] = {
+    "mean": fit_mean,
+    "median": Filter(median, (3, 5, 7, 9)).fit,
+    "gaussian": Filter(gaussian, (0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0, 2.5)).fit,
+    "nlm": Filter(non_local_means, (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6, 0.8)).fit,
+    "tv": Filter(total_variation, (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)).fit,
+}
+LINEAR: dict[str, Callable[[Linear, Images, Images, int], Fitted]] = {
+    "pca": fit_pca,
+    "ridge": fit_ridge,
+}
+METHODS = (*TUNED, *LINEAR)

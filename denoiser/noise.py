@@ -1,25 +1,95 @@
 """Adds noise to images.
 
-Each block of rows has its own seed, so results do not depend on batch size or call order.
+Each block of images has its own seed, so results do not depend on batch size or call order.
 """
 
-from typing import Any, Literal, get_args
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-
-NoiseKind = Literal["uniform", "gaussian", "salt_and_pepper", "speckle", "poisson", "masking"]
-NOISE_KINDS: tuple[NoiseKind, ...] = get_args(NoiseKind)
-FRACTION_KINDS = ("salt_and_pepper", "masking")  # the amount is a fraction of the pixels
 
 Images = npt.NDArray[np.float32]
 Amount = float | tuple[float, float]
 
 BLOCK_SIZE = 1000  # images that share a random generator; another size gives other noise
+MAX_AMOUNT = 100.0
+
+
+class Kind(NamedTuple):
+    """A kind of noise.
+
+    `add(images, amount, rng, xp)` returns the images with noise, not clipped. Images have shape
+    (n, height, width, channels), amounts (n, 1, 1, 1) or (1, 1, 1, 1), all float32. See `add_noise`
+    for `rng` and `xp`.
+    """
+
+    add: Callable[[Any, Any, Any, Any], Any]
+    maximum: float = MAX_AMOUNT  # of the amount
+
+
+def uniform(images: Any, amount: Any, rng: Any, xp: Any) -> Any:
+    """Adds amount·U(0, 1)."""
+    return images + amount * rng.random(xp.shape(images), "float32")
+
+
+def gaussian(images: Any, amount: Any, rng: Any, xp: Any) -> Any:
+    """Adds amount·N(0, 1)."""
+    return images + amount * rng.standard_normal(xp.shape(images), "float32")
+
+
+def salt_and_pepper(images: Any, amount: Any, rng: Any, xp: Any) -> Any:
+    """With probability `amount`, x is replaced by 0 or 1 with equal probability."""
+    draw = rng.random(xp.shape(images), "float32")
+    white = xp.array(draw < amount / 2, "float32")
+    return xp.where(draw < amount, white, images)
+
+
+def speckle(images: Any, amount: Any, rng: Any, xp: Any) -> Any:
+    """Adds x·amount·N(0, 1)."""
+    return images + images * (amount * rng.standard_normal(xp.shape(images), "float32"))
+
+
+def poisson(images: Any, amount: Any, rng: Any, xp: Any) -> Any:
+    """Shot noise, amount²·Poisson(x / amount²).
+
+    `amount` is the standard deviation of a white pixel, which counts 1/amount² photons.
+    """
+    photon = xp.maximum(amount, 1e-4) ** 2  # more photons would overflow the counts
+    counts = xp.array(rng.poisson(images / photon), "float32")
+    return xp.where(amount > 0, counts * photon, images)
+
+
+def masking(images: Any, amount: Any, rng: Any, xp: Any) -> Any:
+    """With probability `amount`, x is replaced by 0.
+
+    Vincent et al., "Extracting and composing robust features with denoising autoencoders", 2008.
+    """
+    return xp.where(rng.random(xp.shape(images), "float32") >= amount, images, 0.0)
+
+
+# The kinds equal those of scikit-image's `random_noise` (masking is its mode "pepper"), except for
+# uniform, which it lacks, and poisson, which has no amount there.
+KINDS = {
+    "uniform": Kind(uniform),
+    "gaussian": Kind(gaussian),
+    "salt_and_pepper": Kind(salt_and_pepper, maximum=1),
+    "speckle": Kind(speckle),
+    "poisson": Kind(poisson),
+    "masking": Kind(masking, maximum=1),
+}
+
+
+def check_amount(kind: str, amount: float) -> None:
+    """Raises ValueError unless `amount` is a valid amount of a kind of noise."""
+    maximum = KINDS[kind].maximum
+    if not 0 <= amount <= maximum:
+        of = ", a fraction of the pixels," if maximum == 1 else ""
+        raise ValueError(f"the amount of {kind} noise{of} must be from 0 to {maximum:g}")
 
 
 def generator(seed: int, split: str, block: int) -> np.random.Generator:
-    """The generator for rows block·BLOCK_SIZE to (block + 1)·BLOCK_SIZE of a split.
+    """The generator for images block·BLOCK_SIZE to (block + 1)·BLOCK_SIZE of a split.
 
     `split` is "train", "val" or "test", or any other name of an array of images.
     """
@@ -27,48 +97,21 @@ def generator(seed: int, split: str, block: int) -> np.random.Generator:
 
 
 def add_noise(
-    images: Any, kind: NoiseKind, amount: Amount, rng: Any, xp: Any = np, clip: bool = True
+    images: Any, kind: str, amount: Amount, rng: Any, xp: Any = np, clip: bool = True
 ) -> Any:
     """Noisy copies of images, clipped to [0, 1] unless `clip` is False.
 
-    For a pixel x, with U(0, 1) uniform and N(0, 1) normal, independent for each pixel:
-
-    - uniform: x + amount·U(0, 1)
-    - gaussian: x + amount·N(0, 1)
-    - salt_and_pepper: with probability `amount`, x is replaced by 0 or 1 with equal probability
-    - speckle: x + x·amount·N(0, 1)
-    - poisson: shot noise, amount²·Poisson(x / amount²); `amount` is the standard deviation of a
-      white pixel, which counts 1/amount² photons
-    - masking: with probability `amount`, x is replaced by 0 (Vincent et al., "Extracting and
-      composing robust features with denoising autoencoders", 2008)
-
-    The kinds equal those of scikit-image's `random_noise` (masking is its mode "pepper"), except
-    for uniform, which it lacks, and poisson, which has no amount there. Given a range (low, high),
-    each image gets a random amount from it. Images have shape (n, pixels), float32, in [0, 1].
+    Images have shape (n, height, width, channels), float32, in [0, 1]; `kind` is one of KINDS. The
+    noise is independent for each pixel x and channel; U(0, 1) is uniform and N(0, 1) normal. Given
+    a range (low, high) as the amount, each image gets a random amount from it.
 
     `rng` is a generator of NumPy, and the images and the result are NumPy arrays; or, with
     `xp=keras.ops`, it is a `DeviceGenerator`, and they are tensors.
     """
     if isinstance(amount, tuple):
-        strength = xp.array(rng.uniform(*amount, size=(xp.shape(images)[0], 1)), "float32")
+        count = xp.shape(images)[0]
+        amounts = xp.array(rng.uniform(*amount, size=(count, 1, 1, 1)), "float32")
     else:
-        strength = xp.full((1, 1), amount, "float32")
-    shape = xp.shape(images)
-    match kind:
-        case "uniform":
-            noisy = images + strength * rng.random(shape, "float32")
-        case "gaussian":
-            noisy = images + strength * rng.standard_normal(shape, "float32")
-        case "speckle":
-            noisy = images + images * (strength * rng.standard_normal(shape, "float32"))
-        case "salt_and_pepper":
-            draw = rng.random(shape, "float32")
-            white = xp.array(draw < strength / 2, "float32")
-            noisy = xp.where(draw < strength, white, images)
-        case "poisson":
-            photon = xp.maximum(strength, 1e-4) ** 2  # more photons would overflow the counts
-            counts = xp.array(rng.poisson(images / photon), "float32")
-            noisy = xp.where(strength > 0, counts * photon, images)
-        case "masking":
-            noisy = xp.where(rng.random(shape, "float32") >= strength, images, 0.0)
+        amounts = xp.full((1, 1, 1, 1), amount, "float32")
+    noisy = KINDS[kind].add(images, amounts, rng, xp)
     return xp.clip(noisy, 0, 1) if clip else noisy

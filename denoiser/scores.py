@@ -6,38 +6,26 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import skimage.metrics
-
-from denoiser.layout import side_and_channels, to_planes
 
 Images = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Scores = dict[str, Float64]  # one array of shape (n,) per metric
 
 MAX_PSNR = 100.0  # dB; the PSNR of identical images would be infinite
-WINDOW = 11  # pixels: the window of SSIM, 3.5 σ to each side
-# The settings of Wang et al., "Image quality assessment: from error visibility to structural
-# similarity", 2004, for scikit-image's structural_similarity.
-SSIM = {
-    "data_range": 1,
-    "gaussian_weights": True,
-    "sigma": 1.5,
-    "use_sample_covariance": False,
-    "full": True,
-}
+WINDOW = 11  # pixels: the side of the window of SSIM, 3.5 σ in each direction
 
 
 class Metric(NamedTuple):
-    """A metric of n images: a function of two arrays (n, pixels) in [0, 1] that returns (n,)."""
+    """A metric of n images, given clean and other images (n, height, width, channels) in [0, 1]."""
 
-    function: Callable[[Float64, Float64], Float64]
+    function: Callable[[Float64, Float64], Float64]  # returns shape (n,)
     label: str  # in tables
     digits: int  # after the decimal point, in tables
 
 
 def mse(clean: Float64, images: Float64) -> Float64:
     """Mean squared error."""
-    return np.asarray(np.mean((clean - images) ** 2, axis=1))
+    return np.asarray(np.mean((clean - images) ** 2, axis=(1, 2, 3)))
 
 
 def psnr(clean: Float64, images: Float64) -> Float64:
@@ -47,22 +35,30 @@ def psnr(clean: Float64, images: Float64) -> Float64:
 
 
 def ssim(clean: Float64, images: Float64) -> Float64:
-    """Structural similarity, computed by scikit-image; NaN for images under 11x11.
+    """Structural similarity, the mean over the channels; NaN for images under 11x11.
 
-    It has a Gaussian window of σ = 1.5 and is averaged over the image and its channels.
+    Computed by scikit-image with the settings of Wang et al., "Image quality assessment: from error
+    visibility to structural similarity", 2004.
     """
-    side, _ = side_and_channels(clean.shape[1])
-    if side < WINDOW:
-        return np.full(len(clean), np.nan)
+    import skimage.metrics  # takes a second; only needed here
+
+    count, height, width, channels = clean.shape
+    if min(height, width) < WINDOW:
+        return np.full(count, np.nan)
     # One call for all images, stacked to one tall image, is faster than a call per image. The
     # mean covers only pixels whose window lies within their image, so neighbours do not mix.
     _, similarity = skimage.metrics.structural_similarity(
-        *(to_planes(array).reshape(-1, side) for array in (clean, images)),
-        **SSIM,
+        *(array.reshape(-1, width, channels) for array in (clean, images)),
+        data_range=1,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        channel_axis=2,
+        full=True,
     )
     border = WINDOW // 2
-    inside = similarity.reshape(-1, side, side)[:, border:-border, border:-border]
-    return np.asarray(inside.mean(axis=(1, 2)).reshape(len(clean), -1).mean(axis=1))
+    inside = similarity.reshape(clean.shape)[:, border:-border, border:-border]
+    return np.asarray(inside.mean(axis=(1, 2, 3)))
 
 
 # Every table, chart and file of scores has these metrics, in this order.
@@ -74,19 +70,19 @@ METRICS = {
 
 
 def score(clean: Images, images: Images) -> Scores:
-    """Each metric of each image. Both have the layout of layout.py, in [0, 1]."""
+    """Each metric of each image; images have shape (n, height, width, channels), in [0, 1]."""
     arrays = clean.astype(np.float64), images.astype(np.float64)
     return {name: metric.function(*arrays) for name, metric in METRICS.items()}
 
 
-def score_blocks(pairs: Iterable[tuple[Images, Images]]) -> Scores:
-    """Each metric of each image, given blocks of (clean, images)."""
+def score_all(pairs: Iterable[tuple[Images, Images]]) -> Scores:
+    """Each metric of each image, given pairs of arrays (clean, images)."""
     return concatenate([score(*pair) for pair in pairs])
 
 
-def concatenate(blocks: Sequence[Scores]) -> Scores:
-    """The scores of all images, given those of blocks of images."""
-    return {name: np.concatenate([block[name] for block in blocks]) for name in METRICS}
+def concatenate(parts: Sequence[Scores]) -> Scores:
+    """The scores of all images, given those of parts of them."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in METRICS}
 
 
 def means(scores: Mapping[str, Float64]) -> dict[str, float | None]:

@@ -1,8 +1,7 @@
-"""Denoises a picture of any size in tiles, band by band, so that little of it is in memory.
+"""Denoises an image of any size in tiles, so that the network needs little memory.
 
-A picture is a function `rows`: `rows(first, stop)` returns its rows `first` to `stop` - 1 as
-float32, shape (stop - first, width, channels). A network maps float32 arrays of shape
-(n, height, width, channels) to arrays of the same shape.
+An image is a float32 array of shape (height, width, channels). A network maps float32 arrays of
+shape (n, height, width, channels) to arrays of the same shape.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,36 +9,32 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from denoiser.layout import starts
-
 Float32 = npt.NDArray[np.float32]
 Network = Callable[[Float32], Float32]
-Rows = Callable[[int, int], Float32]
-Shape = tuple[int, int, int]  # height, width, channels
 Progress = Callable[[int], object]  # is called with the number of pixels that were denoised
 
-TILE = 384  # the maximum side in pixels of the tiles of convolutional networks, approximately
+TILE = 384  # the maximum side in pixels of the tiles of `convolve`, approximately
 BATCH_PIXELS = 1 << 18  # pixels per call of the network, approximately
 
 
 def convolve(
-    rows: Rows, shape: Shape, network: Network, scale: int, radius: int, progress: Progress
+    image: Float32, network: Network, scale: int, radius: int, progress: Progress
 ) -> Iterator[Float32]:
-    """Denoises a picture with a convolutional network; yields bands of rows from top to bottom.
+    """Denoises an image with a network of any size; yields bands of rows from top to bottom.
 
-    The result equals that of one call with the whole picture, padded at the bottom and right to a
-    multiple of `scale` by mirroring. Tiles overlap by the field of view: an output pixel depends on
-    input pixels within `radius`, and on its position modulo `scale`, so tiles start at multiples of
-    `scale`. A picture that fits in one tile is denoised in one call.
+    The result equals that of one call with the whole image, padded at the bottom and right to a
+    multiple of `scale` by mirroring. An output pixel depends on input pixels within `radius`, and
+    on its position modulo `scale`; so tiles overlap, and start at multiples of `scale`. An image
+    that fits in one tile is denoised in one call.
     """
-    height, width, _ = shape
+    height, width, _ = image.shape
     margin = round_up(radius, scale)
     limit = max(round_up(TILE, scale), 4 * margin)
     full_height, full_width = round_up(height, scale), round_up(width, scale)
     tile_height, lines = spans(full_height, limit, margin, scale)
     tile_width, columns = spans(full_width, limit, margin, scale)
     for top, first, stop in lines:
-        band = padded(rows, shape, top, tile_height, full_width)
+        band = padded(image, top, tile_height, full_width)
         tiles = [band[:, left : left + tile_width] for left, _, _ in columns]
         pieces = []
         for (left, start, end), tile in zip(columns, run(network, tiles), strict=True):
@@ -48,25 +43,23 @@ def convolve(
         yield np.concatenate(pieces, axis=1)[: height - first, :width]
 
 
-def blend(
-    rows: Rows, shape: Shape, network: Network, side: int, progress: Progress
-) -> Iterator[Float32]:
-    """Denoises a picture with a network of one tile size; yields bands of rows from top to bottom.
+def blend(image: Float32, network: Network, side: int, progress: Progress) -> Iterator[Float32]:
+    """Denoises an image with a network of one tile size; yields bands of rows from top to bottom.
 
     Square tiles overlap by half. Where tiles overlap, they are averaged; the weight of a pixel
-    grows with its distance from the edges of the tile, so that no seams show. A picture smaller
+    grows with its distance from the edges of the tile, so that no seams show. An image smaller
     than a tile is padded at the bottom and right by mirroring.
     """
-    height, width, channels = shape
+    height, width, channels = image.shape
     full_height, full_width = max(height, side), max(width, side)
     step = max(1, side // 2)
     tops, lefts = starts(full_height, side, step), starts(full_width, side, step)
     distance = np.minimum(np.arange(side), np.arange(side)[::-1]) + 1
     weight = np.outer(distance, distance).astype(np.float32)[:, :, None]
-    sums = np.zeros((side, full_width, channels), np.float32)
-    weights = np.zeros((side, full_width, 1), np.float32)
+    sums: Float32 = np.zeros((side, full_width, channels), np.float32)
+    weights: Float32 = np.zeros((side, full_width, 1), np.float32)
     for top, following in zip(tops, [*tops[1:], full_height], strict=True):
-        band = padded(rows, shape, top, side, full_width)
+        band = padded(image, top, side, full_width)
         tiles = [band[:, left : left + side] for left in lefts]
         for left, tile in zip(lefts, run(network, tiles), strict=True):
             sums[:, left : left + side] += weight * tile
@@ -81,10 +74,10 @@ def blend(
 
 
 def for_channels(network: Network, channels: int) -> Network:
-    """A network for pictures of any number of channels, from a network of 1 or 3 channels.
+    """A network for images of 1 or 3 channels, from a network of `channels`, 1 or 3.
 
-    A network of one channel denoises each channel of a color picture. A network of three channels
-    denoises a gray picture as three equal channels, whose mean is the result.
+    A network of one channel denoises each channel of a color image. A network of three channels
+    denoises a gray image as three equal channels, whose mean is the result.
     """
 
     def call(images: Float32) -> Float32:
@@ -107,16 +100,23 @@ def run(network: Network, tiles: Sequence[Float32]) -> Iterator[Float32]:
         yield from network(np.stack(tiles[first : first + size]))
 
 
-def padded(rows: Rows, shape: Shape, top: int, count: int, width: int) -> Float32:
-    """Rows `top` to `top + count` - 1 of a picture padded by mirroring, `width` pixels wide.
+def padded(image: Float32, top: int, count: int, width: int) -> Float32:
+    """Rows `top` to `top + count` - 1 of an image padded by mirroring, `width` pixels wide.
 
-    The rows below the picture mirror rows of this band, so `top` is 0 or the band contains at least
-    as many rows of the picture as are added.
+    The rows below the image mirror rows of this band, so `top` is 0 or the band contains at least
+    as many rows of the image as are added.
     """
-    band = rows(top, min(top + count, shape[0]))
-    if band.shape[:2] == (count, width):
-        return band
-    return np.pad(band, ((0, count - len(band)), (0, width - shape[1]), (0, 0)), "symmetric")
+    band = image[top : top + count]
+    missing = (0, count - len(band)), (0, width - image.shape[1]), (0, 0)
+    return np.pad(band, missing, "symmetric") if np.any(missing) else band
+
+
+def starts(length: int, side: int, step: int) -> list[int]:
+    """The positions of tiles of `side` pixels along an axis of `length` pixels, at least `side`.
+
+    Tiles start every `step` pixels, and the last one ends at the end of the axis.
+    """
+    return [*range(0, length - side, step), length - side]
 
 
 def spans(
@@ -125,7 +125,7 @@ def spans(
     """The side of the tiles along an axis of `length` pixels, and (start, first, stop) of each.
 
     A tile covers pixels `start` to `start + side` - 1, and pixels `first` to `stop` - 1 of the
-    result come from it; they are at least `margin` pixels away from its edges within the picture.
+    result come from it; they are at least `margin` pixels away from its edges within the image.
     The side is at most `limit`, about equal tiles cover the axis, and all sides and starts are
     multiples of `scale` if `length`, `limit` and `margin` are.
     """

@@ -4,7 +4,9 @@ import sys
 from pathlib import Path
 from types import TracebackType
 
-PROJECT_PACKAGES = {"denoiser", "pipeline", "stages"}
+from pipeline import process  # noqa: F401  (first of all, see PARENT)
+
+PROJECT_PACKAGES = {"denoiser", "pipeline", "stages", "training"}
 
 
 def excepthook(

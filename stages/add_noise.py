@@ -5,28 +5,25 @@ from pathlib import Path
 
 import numpy as np
 
-from denoiser import noise
-from pipeline.base import files, params
-from pipeline.base.errors import InputError
-from pipeline.base.process import run_stage
-from pipeline.image_io import image_source
-from pipeline.schema.load_params import Load
-from pipeline.schema.noise_params import Noise
+from denoiser import files, noise
+from denoiser.errors import InputError
+from pipeline import image_sources, npy, params
+from pipeline.process import run_stage
 
 SOURCES = {"train": "train", "val": "train", "test": "test"}
 
 
 def main() -> None:
-    section = params.read("noise", Noise)
+    section = params.read(params.Noise)
     with files.atomic_write("data/noisy") as folder:
         folder.mkdir()
         if section.kind == "pairs":
-            take_pairs(params.read("load", Load), folder)
+            take_pairs(params.read(params.Load), folder)
             return
         for split in SOURCES:
             with (
-                files.NpyReader(f"data/split/x_{split}.npy") as clean,
-                files.NpyWriter(folder / f"x_{split}.npy", np.float32, clean.shape[1:]) as noisy,
+                npy.NpyReader(f"data/split/x_{split}.npy") as clean,
+                npy.NpyWriter(folder / f"x_{split}.npy", np.float32, clean.shape[1:]) as noisy,
             ):
                 for block, images in enumerate(clean.blocks(noise.BLOCK_SIZE)):
                     rng = noise.generator(section.seed, split, block)
@@ -37,23 +34,16 @@ def main() -> None:
                     )
 
 
-def take_pairs(load: Load, folder: Path) -> None:
+def take_pairs(load: params.Load, folder: Path) -> None:
     """Writes the images of load.noisy_train and load.noisy_test, split like the clean images."""
     converted = folder / "converted"
     converted.mkdir()
     for source in ("train", "test"):
-        image_source.convert(f"noisy_{source}", load, converted / source)
+        image_sources.convert(f"noisy_{source}", load, converted / source)
         check_pairs(getattr(load, source), getattr(load, f"noisy_{source}"), converted, source)
     for split, source in SOURCES.items():
-        with (
-            files.NpyReader(f"{converted}/{source}_images.npy") as images,
-            files.NpyWriter(folder / f"x_{split}.npy", np.float32, images.shape[1:]) as noisy,
-        ):
-            rows = np.arange(len(images))
-            if split != "test":
-                rows = files.load_npy(f"data/split/rows_{split}.npy")
-            for start in range(0, len(rows), noise.BLOCK_SIZE):
-                noisy.append(images[rows[start : start + noise.BLOCK_SIZE]] / np.float32(255))
+        rows = None if split == "test" else npy.load_npy(f"data/split/rows_{split}.npy")
+        npy.write_scaled(converted / f"{source}_images.npy", rows, folder / f"x_{split}.npy")
     files.remove(converted)
 
 
@@ -71,13 +61,12 @@ def check_pairs(clean: str, noisy: str, converted: Path, source: str) -> None:
                 )
     shapes = []
     for folder in folders:
-        with files.NpyReader(f"{folder}/{source}_images.npy") as images:
+        with npy.NpyReader(f"{folder}/{source}_images.npy") as images:
             shapes.append(images.shape)
     if shapes[0] != shapes[1]:
-        (count, length), (noisy_count, noisy_length) = shapes
         raise InputError(
-            f"{noisy} has {noisy_count} images of {noisy_length} values, "
-            f"but {clean} has {count} of {length}"
+            f"{noisy} has images of the shape {shapes[1]}, but {clean} of {shapes[0]} "
+            "(number, height, width, channels)"
         )
 
 

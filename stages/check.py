@@ -1,25 +1,34 @@
 """Validates all of params.yaml, so that a mistake is reported before any other stage runs."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from denoiser.layout import CHANNELS
-from pipeline.base import files, params
-from pipeline.base.errors import InputError
-from pipeline.base.process import run_stage
-from pipeline.schema.baselines_params import LINEAR_METHODS, MAX_VALUES, Baselines
-from pipeline.schema.classifier_params import Classifier
-from pipeline.schema.fetch_params import Fetch
-from pipeline.schema.load_params import Load
-from pipeline.schema.model_params import Model
-from pipeline.schema.noise_params import Noise
-from pipeline.schema.plot_params import Plot
-from pipeline.schema.predict_params import Predict
-from pipeline.schema.robustness_params import Robustness
-from pipeline.schema.split_params import Split
-from pipeline.schema.train_params import Train
+from denoiser import classical, noise, picture_files, scores
+from denoiser.errors import InputError
+from denoiser.files import atomic_write
+from pipeline import data_sets, params
+from pipeline.process import run_stage
+from training import backend, losses, networks, optimizers
 
+# The parameters that name choices, and the names.
+CHOICES: dict[str, Iterable[str]] = {
+    "fetch.source": (*data_sets.DATA_SETS, "none"),
+    "load.color": picture_files.COLORS,
+    "noise.kind": (*noise.KINDS, "pairs"),
+    "baselines.methods": classical.METHODS,
+    "model.kind": networks.NETWORKS,
+    "model.activation": networks.ACTIVATIONS,
+    "train.optimizer": optimizers.OPTIMIZERS,
+    "train.schedule": optimizers.SCHEDULES,
+    "train.loss": losses.LOSSES,
+    "train.precision": backend.PRECISIONS,
+    "runtime.backend": backend.BACKENDS,
+    "runtime.device": backend.DEVICES,
+    "robustness.amounts": noise.KINDS,
+    "plot.colormap": ("binary", "gray"),
+}
 # Folders that stages replace as a whole.
 REPLACED = {
     Path("data", name) for name in ("images", "split", "noisy", "baselines", "denoised", "scores")
@@ -29,40 +38,42 @@ UNTRACKED = (
     ": experiments with --temp or --queue contain only files that Git or DVC tracks; "
     "run `dvc add` for the data, then `git add` for the new .dvc file"
 )
-SECTIONS: dict[str, type[params.Section]] = {
-    "fetch": Fetch,
-    "load": Load,
-    "split": Split,
-    "noise": Noise,
-    "baselines": Baselines,
-    "model": Model,
-    "train": Train,
-    "predict": Predict,
-    "robustness": Robustness,
-    "classifier": Classifier,
-    "plot": Plot,
-}
 
 
 def main() -> None:
     content = params.load_yaml(params.FILE)
     mistakes = [
-        f"{params.FILE}: '{name}' is not a section{params.suggest(name, SECTIONS)}"
+        f"{params.FILE}: '{name}' is not a section{params.suggest(name, params.SECTIONS)}"
         for name in content
-        if name not in SECTIONS
+        if name not in params.SECTIONS
     ]
-    for name, model in SECTIONS.items():
+    for section in params.SECTIONS.values():
         try:
-            params.validate(content, name, model)
+            params.validate(content, section)
         except InputError as error:
             mistakes.append(str(error))
-    mistakes = mistakes or contradictions(content)
+    if not mistakes:
+        found = wrong_choices(content) or contradictions(content)
+        mistakes = [f"{params.FILE}: {mistake}" for mistake in found]
     if mistakes:
         raise InputError("; ".join(mistakes))
     # The stages fetch and load depend on this file. Its content never changes, so they run after
     # this stage, but not because of it.
-    with files.atomic_write("data/checked") as path:
+    with atomic_write("data/checked") as path:
         path.write_text(f"{params.FILE} is valid\n")
+
+
+def wrong_choices(content: dict[str, Any]) -> list[str]:
+    """Describes names that are not among CHOICES; a parameter has one name or several."""
+    found = []
+    for full_name, names in CHOICES.items():
+        section, _, key = full_name.partition(".")
+        value = content[section][key]
+        for name in [value] if isinstance(value, str) else value:
+            if name not in names:
+                close = params.suggest(name, names)
+                found.append(f"{full_name}: '{name}' is not one of {', '.join(names)}{close}")
+    return found
 
 
 def contradictions(content: dict[str, Any]) -> list[str]:
@@ -97,13 +108,34 @@ def contradictions(content: dict[str, Any]) -> list[str]:
             "train.fresh_noise adds synthetic noise, which noise.kind 'pairs' excludes: set "
             "train.fresh_noise to false"
         )
-    values = (load["side"] or 0) ** 2 * CHANNELS[load["color"]]
-    if values > MAX_VALUES and LINEAR_METHODS & set(content["baselines"]["methods"]):
+    if content["model"]["residual"] and train["loss"] == "binary_crossentropy":
         found.append(
-            "baselines.methods contains 'pca' or 'ridge', which need too much memory for squares "
-            f"of {values} values (load.side): remove them"
+            "train.loss is 'binary_crossentropy', which needs results from 0 to 1: with "
+            "model.residual, choose another loss, such as mse or psnr"
         )
-    return [f"{params.FILE}: {mistake}" for mistake in found]
+    return found + size_contradictions(content)
+
+
+def size_contradictions(content: dict[str, Any]) -> list[str]:
+    """Describes values that do not fit the size of the squares, if load.side sets it."""
+    side, baselines = content["load"]["side"], content["baselines"]
+    if side is None:
+        return []
+    found = []
+    if content["train"]["loss"] == "ssim" and side < scores.WINDOW:
+        found.append(f"load.side is {side}, but train.loss 'ssim' needs at least {scores.WINDOW}")
+    values = side**2 * picture_files.COLORS[content["load"]["color"]]
+    if values > classical.MAX_VALUES and classical.LINEAR.keys() & set(baselines["methods"]):
+        found.append(
+            f"baselines.methods contains {' or '.join(classical.LINEAR)}, which need too much "
+            f"memory for squares of {values} values (load.side): remove them"
+        )
+    elif "pca" in baselines["methods"] and baselines["pca_components"] > values:
+        found.append(
+            f"baselines.pca_components is {baselines['pca_components']}, but a square has {values} "
+            "values (load.side)"
+        )
+    return found
 
 
 def in_experiment() -> bool:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.base import files
-from pipeline.base.process import run_stage
-from pipeline.keras_runtime import backend, model_files
+from denoiser.files import atomic_write
+from pipeline import npy, params
+from pipeline.process import run_stage
+from training import backend, keras_files
 
 IMAGES = {
     "clean": "data/split/x_test.npy",
@@ -18,19 +19,19 @@ IMAGES = {
 
 
 def main() -> None:
-    labels = files.load_npy("data/split/y_test.npy")
+    labels, runtime = npy.load_npy("data/split/y_test.npy"), params.read(params.Runtime)
     accuracy: dict[str, float | None] = {
         name: None for name, file in IMAGES.items() if Path(file).exists()
     }
-    if labels.min() >= 0 and Path(model_files.CLASSIFIER).stat().st_size:
-        print(f"classifying on {backend.start()}", flush=True)
-        model = model_files.load_model(model_files.CLASSIFIER)
+    if labels.min() >= 0 and Path(keras_files.CLASSIFIER).stat().st_size:
+        print(f"classifying on {backend.start(runtime.backend, runtime.device)}", flush=True)
+        model = keras_files.load_model(keras_files.CLASSIFIER)
         for name in accuracy:
-            with files.NpyReader(IMAGES[name]) as images:
-                blocks = images.blocks(model_files.BATCH_SIZE)
+            with npy.NpyReader(IMAGES[name]) as images:
+                blocks = images.blocks(keras_files.BATCH_SIZE)
                 probabilities = np.concatenate([model.predict_on_batch(block) for block in blocks])
             accuracy[name] = round(float((probabilities.argmax(axis=1) == labels).mean()), 6)
-    with files.atomic_write("metrics/classification.json") as path:
+    with atomic_write("metrics/classification.json") as path:
         path.write_text(json.dumps({"accuracy": accuracy}, indent=2) + "\n")
 
 

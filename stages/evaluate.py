@@ -10,8 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from denoiser import scores
-from pipeline.base import files
-from pipeline.base.process import run_stage
+from denoiser.files import atomic_write
+from pipeline import npy
+from pipeline.process import run_stage
 
 SPLITS = ("val", "test")
 VARIANTS = ("noisy", "denoised")
@@ -25,7 +26,7 @@ def main() -> None:
     pairs = [(split, variant) for split in SPLITS for variant in VARIANTS]
     with ThreadPoolExecutor() as pool:  # NumPy and SciPy release the GIL while they compute
         results = dict(zip(pairs, pool.map(score, *zip(*pairs, strict=True)), strict=True))
-    labels = {split: files.load_npy(f"data/split/y_{split}.npy") for split in SPLITS}
+    labels = {split: npy.load_npy(f"data/split/y_{split}.npy") for split in SPLITS}
     images = pd.concat(
         [per_image(split, labels[split], results) for split in SPLITS], ignore_index=True
     )
@@ -34,25 +35,25 @@ def main() -> None:
         for split in SPLITS
     }
     baselines = json.loads(Path("metrics/baselines.json").read_text())
-    with files.atomic_write("data/scores") as folder:
+    with atomic_write("data/scores") as folder:
         folder.mkdir()
         images.to_csv(folder / "per_image.csv", index=False, float_format="%.6f")
-    with files.atomic_write("metrics/by_class.csv") as path:
+    with atomic_write("metrics/by_class.csv") as path:
         by_class(images).to_csv(path, float_format="%.4f")
-    with files.atomic_write("metrics/evaluation.json") as path:
+    with atomic_write("metrics/evaluation.json") as path:
         path.write_text(json.dumps(summary, indent=2) + "\n")
-    with files.atomic_write("metrics/methods.csv") as path:
+    with atomic_write("metrics/methods.csv") as path:
         methods(baselines, summary).to_csv(path, float_format="%.4f")
 
 
 def score(split: str, variant: str) -> scores.Scores:
     """Each metric of each image of a split, shape (n,)."""
     with (
-        files.NpyReader(f"data/split/x_{split}.npy") as clean,
-        files.NpyReader(f"data/{variant}/x_{split}.npy") as images,
+        npy.NpyReader(f"data/split/x_{split}.npy") as clean,
+        npy.NpyReader(f"data/{variant}/x_{split}.npy") as images,
     ):
         pairs = zip(clean.blocks(BLOCK_SIZE), images.blocks(BLOCK_SIZE), strict=True)
-        return scores.score_blocks(pairs)
+        return scores.score_all(pairs)
 
 
 def per_image(

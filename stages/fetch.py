@@ -7,36 +7,35 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv
 
-from pipeline.base import files, params
-from pipeline.base.process import run_stage
-from pipeline.datasets import digits, fashion_mnist
-from pipeline.schema.fetch_params import Fetch
+from denoiser.files import atomic_write
+from pipeline import data_sets, params
+from pipeline.process import run_stage
 
 UInt8 = npt.NDArray[np.uint8]
 BLOCK_SIZE = 2000  # rows per block
 
 
 def main() -> None:
-    source = params.read("fetch", Fetch).source
+    source = params.read(params.Fetch).source
     if source == "none":  # nothing to download, but DVC requires the outputs
         for name in ("train", "test"):
-            with files.atomic_write(f"data/raw/{name}.csv") as path:
+            with atomic_write(f"data/raw/{name}.csv") as path:
                 path.touch()
         return
-    data = fashion_mnist.load() if source == "fashion-mnist" else digits.load()
-    for name, (images, labels) in data.items():
-        with files.atomic_write(f"data/raw/{name}.csv") as path:
+    for name, (images, labels) in data_sets.DATA_SETS[source]().items():
+        with atomic_write(f"data/raw/{name}.csv") as path:
             write_csv(path, images, labels)
 
 
 def write_csv(path: Path, images: UInt8, labels: UInt8) -> None:
-    """Writes images of shape (n, pixels) and labels of shape (n,) in Kaggle's schema."""
-    names = ["label", *(f"pixel{number}" for number in range(1, images.shape[1] + 1))]
+    """Writes images (n, height, width, channels) and labels (n,) in Kaggle's schema."""
+    rows = images.reshape(len(images), -1)
+    names = ["label", *(f"pixel{number}" for number in range(1, rows.shape[1] + 1))]
     with open(path, "wb") as file:
         file.write(f"{','.join(names)}\n".encode())
-        for start in range(0, len(images), BLOCK_SIZE):
-            rows = slice(start, start + BLOCK_SIZE)
-            columns = [labels[rows], *np.ascontiguousarray(images[rows].T)]
+        for start in range(0, len(rows), BLOCK_SIZE):
+            block = slice(start, start + BLOCK_SIZE)
+            columns = [labels[block], *np.ascontiguousarray(rows[block].T)]
             batch = pa.RecordBatch.from_arrays([pa.array(column) for column in columns], names)
             pa.csv.write_csv(batch, file, pa.csv.WriteOptions(include_header=False))
 

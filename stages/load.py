@@ -2,34 +2,40 @@
 
 from pathlib import Path
 
-from pipeline.base import files, params
-from pipeline.base.errors import InputError
-from pipeline.base.process import run_stage
-from pipeline.image_io import image_files, image_source
-from pipeline.schema.load_params import Load
+from denoiser import picture_files
+from denoiser.errors import InputError
+from denoiser.files import atomic_write
+from pipeline import image_sources, params
+from pipeline.process import run_stage
 
 
 def main() -> None:
-    load = params.read("load", Load)
-    with files.atomic_write("data/images") as folder:
+    load = params.read(params.Load)
+    with atomic_write("data/images") as folder:
         folder.mkdir()
         train, test = (
-            image_source.convert(split, load, folder / split) for split in ("train", "test")
+            image_sources.convert(split, load, folder / split) for split in ("train", "test")
         )
         if train != test:
             raise InputError(
-                f"{load.train} has images of {train} values, but {load.test} of {test}: "
+                f"{load.train} has images of {size(train)}, but {load.test} of {size(test)}: "
                 "both must have the same size"
             )
         check_classes(load)
 
 
-def check_classes(load: Load) -> None:
+def size(shape: tuple[int, ...]) -> str:
+    """The shape of an image as text."""
+    height, width, channels = shape
+    return f"{width}x{height} pixels with {channels} channel{'s'[: channels > 1]}"
+
+
+def check_classes(load: params.Load) -> None:
     """Raises InputError if two folders have different classes, whose numbers would not agree."""
     if load.label is None or not (Path(load.train).is_dir() and Path(load.test).is_dir()):
         return
     train, test = (
-        image_source.classes(image_files.list_files(path)) for path in (load.train, load.test)
+        image_sources.classes(picture_files.list_files(path)) for path in (load.train, load.test)
     )
     if train and test and train != test:
         different = ", ".join(sorted(set(train) ^ set(test)))

@@ -9,16 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from denoiser import pictures
-from pipeline.base import files, params
-from pipeline.base.process import run_stage
-from pipeline.schema.plot_params import Plot
+from denoiser.files import atomic_write
+from pipeline import figures, npy, params
+from pipeline.process import run_stage
 
 VARIANTS = {"original": "data/split", "noisy": "data/noisy", "denoised": "data/denoised"}
 
 
 def main() -> None:
-    plot = params.read("plot", Plot)
+    plot = params.read(params.Plot)
     scores = pd.read_csv("data/scores/per_image.csv").groupby("split")["psnr_denoised"]
     val, test = (scores.get_group(split).to_numpy() for split in ("val", "test"))
     count = min(plot.images, len(val))
@@ -29,17 +28,17 @@ def main() -> None:
         "best": (ranked[::-1][:count], "The best denoised validation images, best first"),
     }
     methods = pd.read_csv("metrics/methods.csv")["method"]
-    with files.atomic_write("metrics/plots") as folder:
+    with atomic_write("metrics/plots") as folder:
         folder.mkdir()
         for name, (rows, title) in selections.items():
             images = {label: read(f"{path}/x_val.npy", rows) for label, path in VARIANTS.items()}
-            figure = pictures.rows(images, val[rows], title, plot.colormap)
-            pictures.save(figure, folder / f"{name}.png")
+            figure = figures.rows(images, val[rows], title, plot.colormap)
+            figures.save(figure, folder / f"{name}.png")
         rows = np.arange(min(count, len(test)))
         images = {label: read(path, rows) for label, path in method_image_paths(methods).items()}
         title = "The first test images through each method, and the PSNR of the model"
-        figure = pictures.rows(images, test[rows], title, plot.colormap)
-        pictures.save(figure, folder / "methods.png")
+        figure = figures.rows(images, test[rows], title, plot.colormap)
+        figures.save(figure, folder / "methods.png")
 
 
 def method_image_paths(methods: Iterable[str]) -> dict[str, str]:
@@ -50,8 +49,8 @@ def method_image_paths(methods: Iterable[str]) -> dict[str, str]:
 
 
 def read(path: str, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
-    """The images with these indices, shape (n, pixels)."""
-    with files.NpyReader(path) as images:
+    """The images with these indices, shape (n, height, width, channels)."""
+    with npy.NpyReader(path) as images:
         return images[rows]
 
 

@@ -7,27 +7,26 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import train_test_split
 
-from pipeline.base import files, params
-from pipeline.base.errors import InputError
-from pipeline.base.process import run_stage
-from pipeline.schema.split_params import Split
+from denoiser.errors import InputError
+from denoiser.files import atomic_write
+from pipeline import npy, params
+from pipeline.process import run_stage
 
-BLOCK_SIZE = 2000  # rows in memory at once
 PICTURES = Path("data/images/train_pictures.csv")  # of a folder
 
-Rows = npt.NDArray[np.intp]
+Indices = npt.NDArray[np.intp]
 
 
 def main() -> None:
-    train, val = holdout(params.read("split", Split))
-    with files.atomic_write("data/split") as folder:
+    train, val = holdout(params.read(params.Split))
+    with atomic_write("data/split") as folder:
         folder.mkdir()
         write_split("train", train, folder, "train")
         write_split("train", val, folder, "val")
         write_split("test", None, folder, "test")
 
 
-def holdout(split: Split) -> tuple[Rows, Rows]:
+def holdout(split: params.Split) -> tuple[Indices, Indices]:
     """The indices of the images for training and for validation, at random.
 
     All squares of a picture are in the same part, because squares of one picture resemble each
@@ -37,7 +36,7 @@ def holdout(split: Split) -> tuple[Rows, Rows]:
     if PICTURES.exists():
         with open(PICTURES, encoding="utf-8", errors="surrogateescape", newline="") as file:
             counts = [int(row["images"]) for row in csv.DictReader(file)]
-    with files.NpyReader("data/images/train_labels.npy") as labels:
+    with npy.NpyReader("data/images/train_labels.npy") as labels:
         groups, name = (len(labels), "rows") if counts is None else (len(counts), "pictures")
     try:
         train, val = train_test_split(
@@ -54,25 +53,18 @@ def holdout(split: Split) -> tuple[Rows, Rows]:
     return np.concatenate([rows[i] for i in train]), np.concatenate([rows[i] for i in val])
 
 
-def write_split(source: str, rows: Rows | None, folder: Path, split: str) -> None:
+def write_split(source: str, rows: Indices | None, folder: Path, split: str) -> None:
     """Writes rows of a set of images, or all of them, as x_{split}.npy (scaled) and y_{split}.npy.
 
     The indices of the rows are written to rows_{split}.npy.
     """
-    labels = files.load_npy(f"data/images/{source}_labels.npy")
-    if rows is None:
-        rows = np.arange(len(labels))
-    else:
-        with files.NpyWriter(folder / f"rows_{split}.npy", np.int32, ()) as indices:
-            indices.append(rows)
-    with files.NpyWriter(folder / f"y_{split}.npy", labels.dtype, ()) as y:
-        y.append(labels[rows])
-    with (
-        files.NpyReader(f"data/images/{source}_images.npy") as images,
-        files.NpyWriter(folder / f"x_{split}.npy", np.float32, images.shape[1:]) as x,
-    ):
-        for start in range(0, len(rows), BLOCK_SIZE):
-            x.append(images[rows[start : start + BLOCK_SIZE]] / np.float32(255))
+    images, labels = (Path(f"data/images/{source}_{name}.npy") for name in ("images", "labels"))
+    npy.write_scaled(images, rows, folder / f"x_{split}.npy")
+    y = npy.load_npy(str(labels))
+    if rows is not None:
+        y = y[rows]
+        np.save(folder / f"rows_{split}.npy", rows.astype(np.int32))
+    np.save(folder / f"y_{split}.npy", y)
 
 
 if __name__ == "__main__":

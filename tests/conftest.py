@@ -20,9 +20,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.base import params
-from stages import add_noise, load, split
-from tools import params_file
+from pipeline import params
+from tools.command import set_params as change_params
 
 ROOT = Path(__file__).parent.parent
 
@@ -48,7 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     longest = ["test_search", "test_fashion_mnist", "test_queue", "test_interruptions"]
     longest += ["test_stages", "test_experiments", "test_pipeline", "test_photographs"]
-    longest += ["test_multi_step", "test_subfolder", "test_training"]
+    longest += ["test_multi_step", "test_subfolder", "test_fit", "test_chaos"]
     positions = {name: position for position, name in enumerate(longest)}
     items.sort(key=lambda item: positions.get(item.path.stem, len(longest)))
 
@@ -64,7 +63,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def set_params(workspace: Path) -> SetParams:
     """Changes params.yaml in the workspace: `set_params(train={"epochs": 1})`."""
-    return functools.partial(params_file.set_params, workspace)
+    return functools.partial(change_params, workspace)
 
 
 def write_csv(path: Path, rows: int, side: int = 3, seed: int = 0) -> pd.DataFrame:
@@ -80,6 +79,8 @@ def write_csv(path: Path, rows: int, side: int = 3, seed: int = 0) -> pd.DataFra
 @pytest.fixture
 def images(workspace: Path) -> Path:
     """A workspace after `load`, with 50 training and 20 test images of 12x12 pixels."""
+    from stages import load
+
     write_csv(Path("data/raw/train.csv"), 50, 12, seed=1)
     write_csv(Path("data/raw/test.csv"), 20, 12, seed=2)
     load.main()
@@ -89,6 +90,8 @@ def images(workspace: Path) -> Path:
 @pytest.fixture
 def noisy(images: Path) -> Path:
     """A workspace after `load`, `split` and `add_noise`."""
+    from stages import add_noise, split
+
     split.main()
     add_noise.main()
     return images
@@ -132,7 +135,7 @@ class Clone:
 
     def set_params(self, **sections: dict[str, Any]) -> None:
         """Changes params.yaml."""
-        params_file.set_params(self.folder, **sections)
+        change_params(self.folder, **sections)
 
     def experiment(self, name: str) -> str:
         """The git reference of an experiment."""

@@ -1,13 +1,13 @@
-"""denoiser/augment.py."""
+"""training/augment.py."""
 
 from typing import Any
 
 import numpy as np
 
-from denoiser.augment import augment
-from denoiser.device_random import DeviceGenerator
+from training.augment import augment
+from training.device_random import DeviceGenerator
 
-IMAGES = np.random.default_rng(0).random((400, 25), np.float32)
+IMAGES = np.random.default_rng(0).random((400, 5, 5, 3), np.float32)
 
 
 def augmented(*arrays: np.ndarray, **changes: Any) -> list[np.ndarray]:
@@ -15,55 +15,46 @@ def augmented(*arrays: np.ndarray, **changes: Any) -> list[np.ndarray]:
     return [np.array(array) for array in augment(arrays, DeviceGenerator(1, 0), **settings)]
 
 
+def equal(images: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Whether each image equals the other one, shape (n,)."""
+    return np.asarray((images == others).all(axis=(1, 2, 3)))
+
+
 def test_half_of_the_images_are_flipped_left_to_right() -> None:
     (result,) = augmented(IMAGES, flip=True)
-    mirrored = IMAGES.reshape(-1, 5, 5)[:, :, ::-1].reshape(-1, 25)
-    unchanged, flipped = (result == IMAGES).all(axis=1), (result == mirrored).all(axis=1)
+    unchanged, flipped = equal(result, IMAGES), equal(result, IMAGES[:, :, ::-1])
     assert (unchanged ^ flipped).all()
     assert 150 < flipped.sum() < 250
 
 
 def test_all_shifts_occur_and_repeat_the_edge() -> None:
-    (result,) = augmented(IMAGES, shift=2)
-    shifts = set()
-    for image, shifted in zip(IMAGES.reshape(-1, 5, 5), result.reshape(-1, 5, 5), strict=True):
-        padded = np.pad(image, 2, mode="edge")
-        matches = [
-            (down, right)
+    images = IMAGES[:, :4]  # not square
+    (result,) = augmented(images, shift=2)
+    padded = np.pad(images, [(0, 0), (2, 2), (2, 2), (0, 0)], mode="edge")
+    matches = np.array(
+        [
+            equal(result, padded[:, down : down + 4, right : right + 5])
             for down in range(5)
             for right in range(5)
-            if np.array_equal(padded[down : down + 5, right : right + 5], shifted)
         ]
-        assert len(matches) == 1
-        shifts |= set(matches)
-    assert len(shifts) == 25
+    )
+    assert (matches.sum(axis=0) == 1).all()
+    assert (matches.sum(axis=1) > 0).all()
+
+
+def test_all_rotations_occur() -> None:
+    (result,) = augmented(IMAGES, rotate=True)
+    matches = np.array([equal(np.rot90(IMAGES, k, axes=(1, 2)), result) for k in range(4)])
+    assert (matches.sum(axis=0) == 1).all()
+    assert (matches.sum(axis=1) > 60).all()
 
 
 def test_an_image_and_its_noisy_copy_are_transformed_alike() -> None:
     clean, noisy = augmented(IMAGES, IMAGES + 1, flip=True, shift=1, rotate=True)
     np.testing.assert_array_equal(clean + 1, noisy)
-    assert not np.array_equal(clean, IMAGES)
+    assert not equal(clean, IMAGES).all()
 
 
 def test_without_a_transformation_nothing_changes() -> None:
     (result,) = augmented(IMAGES)
     np.testing.assert_array_equal(result, IMAGES)
-
-
-def test_all_rotations_occur() -> None:
-    (result,) = augmented(IMAGES, rotate=True)
-    squares, rotated = IMAGES.reshape(-1, 5, 5), result.reshape(-1, 5, 5)
-    matches = np.array(
-        [(np.rot90(squares, k, axes=(1, 2)) == rotated).all(axis=(1, 2)) for k in range(4)]
-    )
-    assert (matches.sum(axis=0) == 1).all()
-    assert (matches.sum(axis=1) > 60).all()
-
-
-def test_the_channels_of_a_pixel_move_together() -> None:
-    gray = np.random.default_rng(1).random((50, 16), np.float32)
-    rgb = (gray[:, :, None] + np.arange(3, dtype=np.float32)).reshape(50, 48)
-    settings = {"flip": True, "shift": 1, "rotate": True}
-    (gray_result,), (rgb_result,) = augmented(gray, **settings), augmented(rgb, **settings)
-    expected = (gray_result[:, :, None] + np.arange(3, dtype=np.float32)).reshape(50, 48)
-    np.testing.assert_array_equal(rgb_result, expected)

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from denoiser import scores
-from pipeline.base.errors import InputError
+from denoiser import classical, scores
+from denoiser.errors import InputError
 from stages import add_noise, baselines, split
 from tests.conftest import SetParams, one_core, run_stage
 
-METHODS = ["mean", "median", "gaussian", "nlm", "tv", "pca", "ridge"]
+METHODS = list(classical.METHODS)
 
 
 def read_json() -> dict[str, dict[str, Any]]:
@@ -49,11 +49,13 @@ def test_methods_are_fitted_to_training_images_and_scored_on_the_others(noisy: P
         np.testing.assert_array_equal(np.load(f"data/baselines/{method}.npy"), images[method])
 
 
-def test_the_bytes_do_not_depend_on_the_number_of_cores(images: Path) -> None:
+def test_the_bytes_do_not_depend_on_the_number_of_cores(workspace: Path) -> None:
     """With images so large that BLAS uses several cores, and with several blocks of images."""
     rng = np.random.default_rng(0)
+    Path("data/images").mkdir(parents=True)
     for name, count in (("train", 1500), ("test", 250)):
-        np.save(f"data/images/{name}_images.npy", rng.integers(0, 256, (count, 784), np.uint8))
+        images = rng.integers(0, 256, (count, 28, 28, 1), np.uint8)
+        np.save(f"data/images/{name}_images.npy", images)
         np.save(f"data/images/{name}_labels.npy", np.zeros(count, np.uint8))
     split.main()
     add_noise.main()
@@ -80,8 +82,14 @@ def test_rejects_more_components_than_pixels(noisy: Path, set_params: SetParams)
         baselines.main()
 
 
-def test_rejects_images_too_large_for_linear_methods(workspace: Path) -> None:
-    Path("data/split").mkdir(parents=True)
-    np.save("data/split/x_train.npy", np.zeros((3, 65 * 65), np.float32))
-    with pytest.raises(InputError, match=r"baselines.methods .* 'pca' or 'ridge'.* 4225 values"):
+@pytest.mark.parametrize(
+    ("shape", "message"), [((3, 65, 65, 1), "are 3 of 4225"), ((1, 8, 8, 1), "are 1 of 64")]
+)
+def test_rejects_images_that_linear_methods_cannot_be_fitted_to(
+    workspace: Path, shape: tuple[int, ...], message: str
+) -> None:
+    for folder in ("data/split", "data/noisy"):
+        Path(folder).mkdir(parents=True)
+        np.save(f"{folder}/x_train.npy", np.zeros(shape, np.float32))
+    with pytest.raises(InputError, match=rf"methods contains pca and ridge.* {message} values"):
         baselines.main()

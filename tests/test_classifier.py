@@ -1,4 +1,4 @@
-"""The stages classifier and classify, and denoiser/classifier_model.py."""
+"""The stages classifier and classify, and the classifier of training/networks.py."""
 
 import contextlib
 import shutil
@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from denoiser import classifier_model
 from tests.conftest import ROOT, one_core, run_stage
-from tools import params_file
+from tools.command import set_params
+from training import networks
 
 
-@pytest.mark.parametrize("side", [8, 13, 28])
-def test_classifier_accepts_square_images_of_any_size(side: int) -> None:
-    images = np.random.default_rng(0).random((3, side**2), np.float32)
-    probabilities = np.asarray(classifier_model.build(side**2, 5)(images))
+@pytest.mark.parametrize("shape", [(8, 8, 1), (13, 7, 3), (1, 1, 1)])
+def test_classifier_accepts_images_of_any_size(shape: tuple[int, int, int]) -> None:
+    images = np.random.default_rng(0).random((3, *shape), np.float32)
+    probabilities = np.asarray(networks.classifier(shape, 5)(images))
     assert probabilities.shape == (3, 5)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
 
@@ -33,19 +33,19 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.copy(ROOT / "params.yaml", folder)
     with contextlib.chdir(folder):
         classifier = {"batch_size": 16, "epochs": 4, "learning_rate": 0.01}
-        params_file.set_params(folder, classifier=classifier)
+        set_params(folder, classifier=classifier)
         for name in ("split", "noisy", "denoised", "baselines"):
             Path("data", name).mkdir(parents=True)
         rng = np.random.default_rng(0)
         for split, count in (("train", 203), ("test", 40)):
             labels = rng.choice(np.array([1, 3], np.uint8), count)
-            images = rng.random((count, 12, 12), np.float32) / 4
+            images = rng.random((count, 12, 12, 1), np.float32) / 4
             images[labels == 3, :, :6] += 0.7
             images[labels == 1, 6:] += 0.7
-            np.save(f"data/split/x_{split}.npy", images.reshape(count, -1))
+            np.save(f"data/split/x_{split}.npy", images)
             np.save(f"data/split/y_{split}.npy", labels)
-        np.save("data/noisy/x_test.npy", 1 - images.reshape(count, -1))
-        np.save("data/denoised/x_test.npy", images.reshape(count, -1) * 0.9)
+        np.save("data/noisy/x_test.npy", 1 - images)
+        np.save("data/denoised/x_test.npy", images * 0.9)
         train()
         yield folder
 
@@ -81,7 +81,9 @@ def test_accuracy_on_clean_noisy_and_denoised_images(trained: Path) -> None:
 
 def test_accuracy_on_the_images_of_the_best_baseline(trained: Path) -> None:
     images, labels = (np.load(f"data/split/{axis}_test.npy") for axis in "xy")
-    wrong = np.where(labels[:, None] == 3, images[labels == 1][0], images[labels == 3][0])
+    wrong = np.where(
+        labels[:, None, None, None] == 3, images[labels == 1][0], images[labels == 3][0]
+    )
     wrong[:10] = images[:10]
     np.save("data/baselines/x_test.npy", wrong)
     assert classify()["best_baseline"] == 0.25  # 10 of 40

@@ -2,11 +2,13 @@
 
 import json
 
+import pandas as pd
 import pytest
 import yaml
 
-from tests.conftest import Clone
-from tools import verify
+from denoiser import scores
+from tests.conftest import ROOT, Clone
+from tools import experiment, results, verify
 
 STORED_BY_DVC = ("data/", "models/")
 
@@ -44,3 +46,22 @@ def test_the_small_result_has_the_outputs_of_the_pipeline(clone: Clone) -> None:
     assert set(default.hashes()) == set(small.hashes())
     assert small.params()["fetch"] == {"source": "digits"}
     assert default.params() == clone.read_params()
+
+
+def test_no_score_that_the_pipeline_computes_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    table = experiment.read_rows(experiment.SCORES).set_index(["method", "preset"]).sort_index()
+    presets = table.index.get_level_values("preset")
+    labelled = [name for name in set(presets) if results.read_params(name)["load"]["label"]]
+    metrics = [f"{split}_{metric}" for split in ("val", "test") for metric in scores.METRICS]
+    empty = []
+    for cells in (
+        table[["processor", "commit"]],
+        table.drop("clean")[metrics],
+        table.loc[["model"], ["val_loss", "epochs", "minutes"]],
+        table[presets.isin(labelled)].loc[["noisy input", "model", "clean"], ["accuracy"]],
+        pd.read_csv(experiment.ROBUSTNESS, index_col=["kind", "preset"]),
+    ):
+        empty += cells.index[cells.isna().any(axis=1)].unique().tolist()
+    assert not empty, "run `make experiment` for these presets"
+    assert table["commit"].str.fullmatch("[0-9a-f]{7}").all()  # no "+": the code was committed

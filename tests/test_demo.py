@@ -83,11 +83,7 @@ def test_the_page_shows_a_test_image_and_follows_the_slider(
     page, requests = browser_page
     clean, *results = wait_for_change(page, [])
     assert clean.split() == ["clean"]
-    assert [title.splitlines()[0] for title in results] == [
-        "noisy",
-        "models/autoencoder.keras",
-        "tv",
-    ]
+    assert [title.splitlines()[0] for title in results] == ["noisy", "models/denoiser.onnx", "tv"]
     noisy, denoised, classical = map(psnr, results)
     assert noisy < min(denoised, classical)
     page.locator("img").nth(3).wait_for()
@@ -112,13 +108,10 @@ def test_an_upload_is_denoised_or_refused(
     page.get_by_label("Clear").first.click()
     assert wait_for_change(page, after) == before
     upload.set_input_files(tmp_path / "bad.png")
-    message = page.get_by_text("bad.png is not a picture that Pillow can read")
-    message.wait_for()
+    page.get_by_text("bad.png is not a picture that Pillow can read").wait_for()
 
 
-def test_an_amount_that_is_a_fraction_is_at_most_1(
-    browser_page: tuple[Page, list[str]],
-) -> None:
+def test_an_amount_that_is_a_fraction_is_at_most_1(browser_page: tuple[Page, list[str]]) -> None:
     page, _ = browser_page
     amount = page.locator("input[type=range]").nth(1)
     amount.fill("1.5")

@@ -15,8 +15,8 @@ def clone(tmp_path: Path) -> Clone:
 @pytest.mark.parametrize("statement", ["import denoiser.new", "from denoiser import new"])
 def test_a_temporary_run_names_an_untracked_module(clone: Clone, statement: str) -> None:
     (clone.folder / "denoiser/new.py").touch()
-    layout = clone.folder / "denoiser/layout.py"
-    layout.write_text(f"{statement}\n{layout.read_text()}")
+    noise = clone.folder / "denoiser/noise.py"
+    noise.write_text(f"{statement}\n{noise.read_text()}")
     output = clone.fail("dvc", "exp", "run", "--temp", "check")
     assert "run `git add` for the new module" in output
     clone.run("git", "add", "denoiser/new.py")

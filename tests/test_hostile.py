@@ -48,28 +48,24 @@ def test_code_in_a_model_is_not_run(noisy: Path) -> None:
         Path("exploded").mkdir()
         return x
 
-    model = keras.Sequential([keras.Input((144,)), keras.layers.Lambda(lambda x: explode(x))])
+    model = keras.Sequential([keras.Input((12, 12, 1)), keras.layers.Lambda(lambda x: explode(x))])
     Path("exploded").rmdir()  # building the model has created it
     Path("models").mkdir()
     model.save("models/autoencoder.keras")
     message = error_line(run_stage("predict"))
     assert message.startswith("predict: models/autoencoder.keras cannot be loaded")
+    Path("models/autoencoder.keras").write_bytes(b"PK\x03\x04")  # a broken archive
+    assert "models/autoencoder.keras cannot be loaded" in error_line(run_stage("predict"))
     assert not Path("exploded").exists()
     assert not Path("data/denoised").exists()
 
 
-def test_rejects_a_broken_model(noisy: Path) -> None:
-    Path("models").mkdir()
-    Path("models/autoencoder.keras").write_bytes(b"PK\x03\x04")
-    assert "models/autoencoder.keras cannot be loaded" in error_line(run_stage("predict"))
-
-
 LOAD_AND_PRINT_PEAK_MEMORY = """
 import re, sys
-from pipeline.base import errors
+from pipeline.process import run_main
 from stages import load
 sys.argv = ["load"]
-status = errors.run_main(load.main)
+status = run_main(load.main)
 print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
 sys.exit(status)
 """

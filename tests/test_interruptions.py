@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.base import process
+from pipeline import process
 from tests.conftest import ROOT, Clone, error_line, max_file_size, one_core, run_stage
-from tools import chaos
+from tests.test_chaos import interrupt
 
 Popen = subprocess.Popen[str]
 
@@ -54,7 +54,7 @@ class Interrupted:
         """Starts `dvc repro` and interrupts it after the first epoch."""
         dvc = self.clone.start("dvc", "repro")
         output = wait_for_epoch(dvc)
-        assert chaos.interrupt(dvc, way)
+        assert interrupt(dvc, way)
         self.output[way] = output + self.finish(dvc, fails=True)
         assert self.checkpoint.exists()  # training was not finished
 

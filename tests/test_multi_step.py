@@ -1,4 +1,4 @@
-"""denoiser/multi_step.py, denoiser/device_random.py."""
+"""training/multi_step.py, training/device_random.py."""
 
 import subprocess
 import sys
@@ -9,31 +9,23 @@ import keras
 import numpy as np
 import pytest
 
-from denoiser import models, noise, training
-from denoiser.augment import augment
-from denoiser.blocks import Blocks, to_tf_dataset
-from denoiser.device_random import DeviceGenerator
+from denoiser import noise
+from tests.tiny_networks import build
+from training.augment import augment
+from training.batches import Blocks, to_tf_dataset
+from training.device_random import DeviceGenerator
+from training.fit import compile_model
 
-NOISY, CLEAN = np.random.default_rng(0).random((2, 84, 64), np.float32)
+SHAPE = 8, 8, 1
+NOISY, CLEAN = np.random.default_rng(0).random((2, 84, *SHAPE), np.float32)
 PROJECT = Path(__file__).parent.parent
 Weights = list[np.ndarray]
-
-
-def network(kind: str, policy: str) -> keras.Model:
-    """A network with reproducible weights; the global precision is unchanged afterwards."""
-    previous = keras.config.dtype_policy()
-    keras.utils.set_random_seed(1)
-    keras.config.set_dtype_policy(policy)
-    try:
-        return models.build(64, kind, [16, 8], [16], [4, 8], 1, "relu")  # type: ignore[arg-type]
-    finally:
-        keras.config.set_dtype_policy(previous)
 
 
 def fit(
     steps: int,
     kind: str = "dense",
-    policy: str = "float32",
+    precision: str = "float32",
     noise_kind: Any = None,
     augmented: bool = False,
     multiple: int = 1,
@@ -46,15 +38,14 @@ def fit(
     def prepare(counters: Any, *images: Any) -> tuple[Any, ...]:
         rng = DeviceGenerator(7, counters[0])
         if augmented:
-            images = augment(images, rng, flip=True, shift=2, rotate=False)
+            images = augment(images, rng, flip=True, shift=2, rotate=True)
         if noise_kind:
             return noise.add_noise(images[0], noise_kind, 0.5, rng, keras.ops), images[0]
         return images
 
-    arguments: dict[str, Any] = {"prepare": prepare} if noise_kind or augmented else {}
-    model = training.compile_model(
-        network(kind, policy), "adam", 0.01, "mse", xla=kind == "dense", **arguments
-    )
+    network = build(kind, SHAPE, precision)
+    prepared = prepare if noise_kind or augmented else None
+    model = compile_model(network, "adam", 0.01, "mse", prepare=prepared, xla=kind == "dense")
     arrays = [CLEAN] if noise_kind else [NOISY, CLEAN]
     blocks = Blocks(*arrays, batch_size=8, steps=steps, seed=1, multiple=multiple)
     validation = Blocks(NOISY, CLEAN, batch_size=16, steps=steps, multiple=multiple)
@@ -71,7 +62,7 @@ def fit(
 @pytest.mark.parametrize(
     "settings",
     [
-        {"policy": "mixed_float16"},  # its loss scale is part of the state
+        {"precision": "mixed_float16"},  # its loss scale is part of the state
         {"noise_kind": "uniform", "augmented": True},
         {"noise_kind": "poisson", "kind": "unet"},
     ],
@@ -94,7 +85,7 @@ def test_the_host_is_called_once_per_block() -> None:
             calls.append("read")
             return super().__getitem__(index)
 
-    model = training.compile_model(network("dense", "float32"), "adam", 0.01, "mse")
+    model = compile_model(build("dense", SHAPE), "adam", 0.01, "mse")
     blocks = RecordedBlocks(NOISY, CLEAN, batch_size=8, steps=5, seed=1)
     model.fit(to_tf_dataset(blocks), epochs=2, verbose=0, callbacks=[Recorder()])
     assert blocks.steps_per_epoch == 11
@@ -102,7 +93,7 @@ def test_the_host_is_called_once_per_block() -> None:
 
 
 def test_the_result_equals_that_of_keras() -> None:
-    model = network("dense", "float32")
+    model = build("dense", SHAPE)
     model.compile("adam", "mse")
     model.optimizer.learning_rate = 0.01
     blocks = Blocks(NOISY, CLEAN, batch_size=8, seed=1)

@@ -54,9 +54,9 @@ def load(clone: Clone, path: str) -> np.ndarray:
 
 
 def test_images_are_squares_of_the_pictures_in_color(pairs: Clone) -> None:
-    assert load(pairs, "images/train_images.npy").shape == (6 * 9, 16 * 16 * 3)
+    assert load(pairs, "images/train_images.npy").shape == (6 * 9, 16, 16, 3)
     for name in ("split/x_val", "noisy/x_val", "denoised/x_val"):
-        assert load(pairs, f"{name}.npy").shape == (18, 768)
+        assert load(pairs, f"{name}.npy").shape == (18, 16, 16, 3)
     clean, noisy = load(pairs, "split/x_val.npy"), load(pairs, "noisy/x_val.npy")
     assert 0.05 < (noisy - clean).std() < 30 / 255  # clipped
 

@@ -37,6 +37,7 @@ FILES = [
     *(f"metrics/plots/{name}.png" for name in ("best", "first", "methods", "worst")),
     "models/autoencoder.keras",
     "models/classifier.keras",
+    "models/denoiser.onnx",
 ]
 
 
@@ -66,14 +67,14 @@ def test_arrays_have_the_documented_shapes_and_dtypes(digits: Clone) -> None:
             assert array.max() <= 1
         return tuple(array.shape)
 
-    assert shape("images/train_images.npy", np.uint8) == (1437, 784)
+    assert shape("images/train_images.npy", np.uint8) == (1437, 28, 28, 1)
     assert shape("images/test_labels.npy", np.uint8) == (360,)
     for folder in ("split", "noisy"):
-        assert shape(f"{folder}/x_train.npy", np.float32) == (1149, 784)
-        assert shape(f"{folder}/x_val.npy", np.float32) == (288, 784)
-        assert shape(f"{folder}/x_test.npy", np.float32) == (360, 784)
-    assert shape("denoised/x_val.npy", np.float32) == (288, 784)
-    assert shape("denoised/x_test.npy", np.float32) == (360, 784)
+        assert shape(f"{folder}/x_train.npy", np.float32) == (1149, 28, 28, 1)
+        assert shape(f"{folder}/x_val.npy", np.float32) == (288, 28, 28, 1)
+        assert shape(f"{folder}/x_test.npy", np.float32) == (360, 28, 28, 1)
+    assert shape("denoised/x_val.npy", np.float32) == (288, 28, 28, 1)
+    assert shape("denoised/x_test.npy", np.float32) == (360, 28, 28, 1)
     with (digits.folder / "data/raw/test.csv").open() as file:
         rows = list(csv.reader(file))
     assert rows[0] == ["label", *(f"pixel{number}" for number in range(1, 785))]
@@ -161,7 +162,7 @@ def test_dvc_tracks_your_own_csvs(digits: Clone, tmp_path: Path) -> None:
     assert [path.stat().st_size for path in (tmp_path / "data/raw").iterdir()] == [0, 0]
     expected = np.load(digits.folder / "data/images/train_images.npy")[:300]
     np.testing.assert_array_equal(np.load(tmp_path / "data/images/train_images.npy"), expected)
-    assert np.load(tmp_path / "data/split/x_val.npy").shape == (60, 784)
+    assert np.load(tmp_path / "data/split/x_val.npy").shape == (60, 28, 28, 1)
 
     (tmp_path / "train.csv.gz").write_bytes((tmp_path / "test.csv.gz").read_bytes())
     output = clone.run("dvc", "repro", "fetch", "split")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.base import params
+from pipeline import params
 from tests.conftest import ROOT, Clone
-from tools import processor
+from tools.measurements import processor
 
 # They limit the libraries to the instruction sets of a processor that lacks AVX-512. The stages
 # limit oneDNN, OpenBLAS and XLA themselves: without these limits, this test fails on a processor
@@ -23,7 +23,7 @@ AVX2 = {
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("AVX-512" not in processor.describe(), reason="needs AVX-512")
+@pytest.mark.skipif("AVX-512" not in processor(), reason="needs AVX-512")
 def test_a_processor_without_avx_512_computes_the_same_bytes(digits: Clone, tmp_path: Path) -> None:
     clone = Clone.of_workspace(tmp_path / "clone", **digits.read_params())
     clone.run("dvc", "repro", env=AVX2)
@@ -36,8 +36,8 @@ def test_a_processor_without_avx_512_computes_the_same_bytes(digits: Clone, tmp_
 GRADIENT = """
 import os, sys
 os.cpu_count = lambda: int(sys.argv[1])
-from pipeline.keras_runtime import backend
-backend.start_for_denoiser()
+from training import backend
+backend.start("tensorflow", "cpu")
 import numpy as np
 import tensorflow as tf
 x, gradient = (np.random.default_rng(0).random((128, n), np.float32) for n in (64, 512))

@@ -56,7 +56,7 @@ def test_each_experiment_has_its_parameters_and_result(grid: Clone) -> None:
 def test_an_experiment_skips_stages_that_another_one_has_run(grid: Clone) -> None:
     log = grid.run("dvc", "queue", "logs", "grid-3")
     assert re.findall("Running stage '(.*)'", log) == [
-        "check", "train", "predict", "robustness", "classify", "evaluate", "plot"
+        "check", "train", "export", "predict", "robustness", "classify", "evaluate", "plot"
     ]  # fmt: skip
     assert re.findall(r"^epoch +(\d)/1  loss ", log, re.MULTILINE) == ["1"]
     assert not re.search(r"\r(?!\n)", log)  # no progress bars in the log

@@ -15,7 +15,7 @@ VARIANTS = ("noisy", "denoised")
 
 def robustness(set_params: SetParams, amounts: dict[str, list[float]]) -> pd.DataFrame:
     """The table of the stage for these amounts, of a model that halves the brightness."""
-    image = keras.Input((144,))
+    image = keras.Input((12, 12, 1))
     Path("models").mkdir()
     keras.Model(image, keras.layers.Rescaling(0.5)(image)).save("models/autoencoder.keras")
     set_params(robustness={"images": 7, "amounts": amounts})

@@ -30,10 +30,7 @@ def subfolder(request: pytest.FixtureRequest, digits: Clone, tmp_path: Path) -> 
 def test_the_tools_work_in_a_subfolder(subfolder: Clone) -> None:
     subfolder.run("python", "-m", "tools.experiment", "tiny")
     assert "tiny,model," in (subfolder.folder / "experiments/scores.csv").read_text()
-    subfolder.run("dvc", "exp", "apply", "tiny")
-    subfolder.run("python", "-m", "tools.report", "HEAD")
-    page = (subfolder.folder / "report.html").read_text()
-    assert "<td>plot.images</td>" in page.replace("th>", "td>")
+    assert (subfolder.folder / "experiments/images/tiny.png").exists()
 
 
 def test_a_clone_of_a_subfolder(

@@ -1,15 +1,18 @@
-"""Runs other programs, and reads and clones commits of the project's Git repository.
+"""Runs other programs, reads and clones commits of the project, and edits params.yaml.
 
-The project may be a subfolder of the repository: paths of commits start with `./`.
+The project may be a subfolder of its Git repository: paths of commits start with `./`.
 """
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import dvc.api
 from dvc.exceptions import DvcException
+from dvc.utils.serialize import modify_yaml
 
-from pipeline.base.errors import InputError
+from denoiser.errors import InputError
+from pipeline import params
 
 
 def output(*command: str) -> str:
@@ -46,3 +49,13 @@ def clone_head(folder: Path) -> Path:
     root, prefix = (output("git", "rev-parse", f"--show-{name}") for name in ("toplevel", "prefix"))
     output("git", "clone", "--quiet", root.rstrip("\n"), str(folder))
     return folder / prefix.rstrip("\n")
+
+
+def set_params(folder: Path, **sections: dict[str, Any]) -> None:
+    """Sets parameters in a folder's params.yaml: `set_params(folder, train={"epochs": 1})`.
+
+    Like `dvc exp run -S`, it preserves the comments and the order of the keys.
+    """
+    with modify_yaml(folder / params.FILE) as content:
+        for name, values in sections.items():
+            content[name] |= values

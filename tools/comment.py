@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.base import files
-from pipeline.base.errors import InputError, run_main
+from denoiser import files
+from denoiser.errors import InputError
+from pipeline.process import run_main
 from tools.command import clone_head, output, read_committed
 from tools.markdown import to_markdown
 from tools.verify import EVALUATION, LIMITS, QUICK, QUICK_PARAMS, read_metrics, recompute

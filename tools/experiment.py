@@ -7,11 +7,16 @@ method in experiments/images.
 """
 
 import io
+import itertools
 import json
+import math
+import os
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,16 +24,18 @@ import pandas as pd
 import yaml
 from PIL import Image
 
-from denoiser.layout import to_squares
-from pipeline.base import files, params
-from pipeline.base.errors import InputError, run_main
+from denoiser import files
+from denoiser.errors import InputError
+from pipeline import params
+from pipeline.process import run_main
 from stages.plot import method_image_paths
 from tools.command import output, read_cached, read_committed
-from tools.processor import describe
+from tools.measurements import processor
 
 PRESETS = Path("experiments")
 SCORES, ROBUSTNESS, IMAGES = (PRESETS / name for name in ("scores.csv", "robustness.csv", "images"))
 IMAGE_COUNT = 10  # test images per method
+DIGITS = 10  # significant digits of the numbers in the CSVs
 
 
 def preset_names() -> list[str]:
@@ -52,20 +59,29 @@ def main() -> None:
         raise InputError(f"make experiment NAME={name}: NAME is one of {', '.join(preset_names())}")
     check_history()
     remove_experiment(name)
-    started, trained = time.monotonic(), False
-    command = ["dvc", *arguments(name, overrides(name))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        for line in process.stdout or ():
-            print(line, end="", flush=True)
-            trained |= line.startswith("Running stage 'train'")
-    if process.returncode:
-        raise InputError(f"the experiment '{name}' failed, see above")
-    minutes = (time.monotonic() - started) / 60
+    minutes = run(name)
     commit = commit_of(name)
     if not commit:
         raise InputError(f"DVC did not record the experiment '{name}', see above")
-    store(name, commit, minutes if trained else None)
+    store(name, commit, minutes)
     print(f"\nstored the scores in {SCORES}; to copy model and data here: dvc exp apply {name}")
+
+
+def run(preset: str) -> float | None:
+    """Runs an experiment; returns the minutes of its training, None if DVC had its result."""
+    command, starts = ["dvc", *arguments(preset, overrides(preset))], list[tuple[str, float]]()
+    unbuffered = os.environ | {"PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=unbuffered) as process:
+        for line in process.stdout or ():
+            print(line, end="", flush=True)
+            if re.match("(Running s|S)tage '", line):
+                starts.append((line, time.monotonic()))
+    if process.returncode:
+        raise InputError(f"the experiment '{preset}' failed, see above")
+    for (line, started), (_, ended) in itertools.pairwise(starts):
+        if line.startswith("Running stage 'train'"):
+            return (ended - started) / 60
+    return None
 
 
 def check_history() -> None:
@@ -103,7 +119,8 @@ def commit_of(name: str) -> str:
 def store(preset: str, commit: str, minutes: float | None = None) -> None:
     """Stores the scores and images of an experiment, replacing those of an earlier run.
 
-    `minutes` is the duration of the experiment, or None if DVC did not have to train the model.
+    `minutes` is the duration of the training. If it is None, the duration that is already stored
+    stays, provided that it belongs to a training with the same result on the same processor.
     """
 
     def read(path: str) -> io.StringIO:
@@ -117,9 +134,14 @@ def store(preset: str, commit: str, minutes: float | None = None) -> None:
     for method, name in (rows | {"clean": "clean"}).items():
         scores.loc[method, "accuracy"] = accuracy[name]
     training = json.load(read("training/metrics.json"))
-    scores.loc["model", ["val_loss", "epochs"]] = training["val_loss"], training["epochs"]
-    scores.loc["model", "minutes"] = np.nan if minutes is None else round(minutes, 1)
-    replace_rows(SCORES, preset, scores.assign(processor=describe()).reset_index())
+    val_loss = float(f"{training['val_loss']:.{DIGITS}}")  # as in the file
+    values = {"val_loss": val_loss, "epochs": training["epochs"], "processor": processor()}
+    for column, value in values.items():
+        scores.loc["model", column] = value
+    duration = former_minutes(preset, values) if minutes is None else round(minutes, 1)
+    scores.loc["model", "minutes"] = duration
+    scores = scores.assign(processor=processor(), commit=code_of(commit))
+    replace_rows(SCORES, preset, scores.reset_index())
     replace_rows(ROBUSTNESS, preset, pd.read_csv(read("robustness.csv")))
     colormap = yaml.safe_load(read_committed(commit, params.FILE))["plot"]["colormap"]
     images = [first_images(commit, path) for path in method_image_paths(methods).values()]
@@ -128,22 +150,42 @@ def store(preset: str, commit: str, minutes: float | None = None) -> None:
         Image.fromarray(255 - sheet if colormap == "binary" else sheet).save(path, format="PNG")
 
 
+def former_minutes(preset: str, values: dict[str, Any]) -> float:
+    """The stored minutes of a preset if these values of its model are also the same, else NaN."""
+    table = read_rows(SCORES)
+    model = table[(table["preset"] == preset) & (table["method"] == "model")]
+    same = model[(model[list(values)] == values).all(axis=1)]
+    return next(iter(same["minutes"]), math.nan)
+
+
+def code_of(commit: str) -> str:
+    """The short hash of the commit from which an experiment started.
+
+    A "+" follows it if the code had changes that were not committed.
+    """
+    base = f"{commit}^"
+    changed = output("git", "diff", "--name-only", base, commit, "--", "*.py", "dvc.yaml")
+    return output("git", "rev-parse", "--short=7", base).strip() + ("+" if changed else "")
+
+
+def read_rows(path: Path) -> pd.DataFrame:
+    """One of the CSVs. A commit may consist of digits alone."""
+    return pd.read_csv(path, dtype={"commit": str})
+
+
 def replace_rows(path: Path, preset: str, rows: pd.DataFrame) -> None:
     """Replaces the rows of a preset in a CSV that is sorted by preset."""
-    tables = [rows.assign(preset=preset)]
-    if path.exists():
-        before = pd.read_csv(path)
-        tables.append(before[before["preset"] != preset])
+    before = read_rows(path)
+    tables = [rows.assign(preset=preset), before[before["preset"] != preset]]
     table = pd.concat(tables).set_index("preset").sort_index(kind="stable")
     with files.atomic_write(path) as temporary:
-        table.to_csv(temporary, float_format="%.10g")
+        table.to_csv(temporary, float_format=f"%.{DIGITS}g")
 
 
 def first_images(commit: str, path: str) -> npt.NDArray[np.uint8]:
-    """The first images of an array of an experiment in a row, (side, IMAGE_COUNT*side) or RGB."""
+    """The first images of an array of an experiment side by side, gray or RGB."""
     images = np.load(io.BytesIO(read_cached(commit, path)))[:IMAGE_COUNT]
-    squares = np.rint(to_squares(np.clip(images, 0, 1)) * 255).astype(np.uint8)
-    row = np.concatenate(list(squares), axis=1)
+    row = np.concatenate(list(np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)), axis=1)
     return row if row.shape[2] == 3 else row[:, :, 0]
 
 

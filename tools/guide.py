@@ -3,7 +3,7 @@
 import nbformat
 from nbclient import NotebookClient
 
-from pipeline.base import files
+from denoiser import files
 
 NOTEBOOK = "guide.ipynb"
 

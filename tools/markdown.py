@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.base.errors import InputError
+from denoiser.errors import InputError
 
 
 def to_markdown(table: pd.DataFrame, digits: int | Mapping[str, int] = 2) -> str:
-    """A table with its index as the first column; missing values are empty.
+    """A table with its index as the first column; a dash stands for a missing value.
 
     `digits` is the number of decimals, for all columns or by column; a column without an entry
     keeps its values as they are.
@@ -19,7 +19,7 @@ def to_markdown(table: pd.DataFrame, digits: int | Mapping[str, int] = 2) -> str
     text = pd.DataFrame(index=table.index)
     for name, column in table.items():
         pattern = f"{{:.{by_column[str(name)]}f}}" if str(name) in by_column else "{}"
-        text[str(name)] = [pattern.format(value) if pd.notna(value) else "" for value in column]
+        text[str(name)] = [pattern.format(value) if pd.notna(value) else "–" for value in column]
     rows = [[str(table.index.name), *text.columns]]
     rows += [["---", *("---:" if name in by_column else "---" for name in text)]]
     rows += [[str(name), *values] for name, values in zip(text.index, text.to_numpy(), strict=True)]

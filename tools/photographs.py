@@ -1,35 +1,33 @@
 """`make photographs`: scores the preset `photos` on whole photographs, as published tables do.
 
-It runs `python -m denoiser` on Set12 and BSD68, 8-bit pictures with Gaussian noise of 25/255 that
-is not clipped, and stores the mean PSNR in experiments/photographs.csv, and a picture with parts of
-photographs in experiments/photographs.png.
+The photographs of Set12 and BSD68 get Gaussian noise of 25/255 that is not clipped. The mean PSNR
+is stored in experiments/photographs.csv, and a picture with parts of photographs in
+experiments/photographs.png.
 """
 
-import re
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from denoiser import band_noise, classical, pictures, scores
-from denoiser.tiles import Rows
-from pipeline.base import files
-from pipeline.base.errors import InputError, run_main
-from pipeline.image_io import image_files
-from pipeline.keras_runtime.model_files import DENOISER
+from denoiser import classical, files, noise, picture_files, scores
+from denoiser.__main__ import SEED
+from denoiser.errors import InputError
+from denoiser.model import DENOISER, Denoiser
+from pipeline import figures
+from pipeline.process import run_main
 from tools import experiment
 from tools.command import read_cached
 
 SIGMA = 25 / 255
 SETS = {"Set12": "data/photos/Set12", "BSD68": "data/photos/BSD68"}
+METHODS = {"photos": False, "photos with `--ensemble`": True}
 TABLE = experiment.PRESETS / "photographs.csv"
 PICTURE = experiment.PRESETS / "photographs.png"
-# A part of a photograph: the file, and the row and column of its upper left corner.
+# A part of a photograph of Set12: the file, and the row and column of its upper left corner.
 PARTS = [
     ("01.png", 50, 80),
     ("02.png", 80, 90),
@@ -42,7 +40,8 @@ PARTS = [
 ]
 SIDE = 96  # pixels
 
-Images = npt.NDArray[np.float32]
+Image = npt.NDArray[np.float32]  # (height, width, channels), in [0, 1] unless noisy
+Photographs = dict[str, Image]  # by the name of the file
 
 
 def main() -> None:
@@ -53,61 +52,56 @@ def main() -> None:
     if not commit:
         raise InputError("there is no experiment 'photos': make experiment NAME=photos")
     with tempfile.TemporaryDirectory() as parent:
-        model = Path(parent, "photos.keras")
+        model = Path(parent, "photos.onnx")
         model.write_bytes(read_cached(commit, DENOISER))
-        rows, denoised = {}, {}
-        for label, flags in {"photos": [], "ensemble": ["--ensemble"]}.items():
-            output = Path(parent, "output")
-            method = f"photos with `{flags[0]}`" if flags else "photos"
-            rows[method] = {
-                name: mean_psnr(folder, str(output / name), str(model), *flags)
-                for name, folder in SETS.items()
+        denoiser = Denoiser(str(model))
+    clean = {name: read(folder) for name, folder in SETS.items()}
+    noisy = {name: {file: add_noise(image) for file, image in clean[name].items()} for name in SETS}
+    images = {"original": parts(clean["Set12"]), "noisy": parts(noisy["Set12"])}
+    images["nlm"] = classical.TUNED["nlm"](images["noisy"], images["original"])[1](images["noisy"])
+    table = pd.DataFrame(index=pd.Index(METHODS, name="method"))
+    for (method, average), label in zip(METHODS.items(), ("photos", "ensemble"), strict=True):
+        for name in SETS:
+            results = {
+                file: np.clip(np.concatenate(list(denoiser(image, average))), 0, 1)
+                for file, image in noisy[name].items()
             }
-            denoised[label] = parts(stored(output / "Set12"))
+            psnr = mean_psnr(clean[name], results)
+            table.loc[method, name] = round(psnr, 2)
+            print(f"{name}, {method}: {psnr:.2f} dB", flush=True)
+            if name == "Set12":
+                images[label] = parts(results)
     with files.atomic_write(TABLE) as path:
-        table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
         table.to_csv(path)
-    draw(denoised)
-
-
-def mean_psnr(folder: str, output: str, model: str, *flags: str) -> float:
-    """The mean PSNR in dB of the pictures of a folder, denoised by the command line."""
-    command = [sys.executable, "-m", "denoiser", folder, "-o", output, "--model", model]
-    command += ["--noisy", f"gaussian:{SIGMA}", "--unclipped", *flags]
-    done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
-    print(done.stderr, file=sys.stderr)
-    found = re.search(r"mean of \d+ pictures: .* ([\d.]+) dB denoised", done.stderr)
-    if done.returncode or found is None:
-        raise InputError(f"{folder} cannot be scored, see above")
-    return float(found[1])
-
-
-def stored(folder: str | Path) -> Callable[[str], Rows]:
-    """A function that returns the rows of a photograph in a folder, given its file name."""
-    return lambda name: image_files.read(f"{folder}/{name}").rows
-
-
-def noisy(name: str) -> Rows:
-    """The rows of a photograph of Set12 with the noise that the command line adds."""
-    picture = image_files.read(f"{SETS['Set12']}/{name}")
-    return band_noise.noisy_rows(picture.rows, picture.shape[0], "gaussian", SIGMA, clip=False)
-
-
-def parts(rows_of: Callable[[str], Rows]) -> Images:
-    """The PARTS of photographs, shape (n, SIDE*SIDE), given the rows of each by its file name."""
-    return np.stack(
-        [rows_of(name)(top, top + SIDE)[:, left : left + SIDE].ravel() for name, top, left in PARTS]
-    )
-
-
-def draw(denoised: dict[str, Images]) -> None:
-    """Draws the PARTS through each method."""
-    clean, noisy_images = parts(stored(SETS["Set12"])), parts(noisy)
-    _, nlm = classical.tune_filter("nlm", noisy_images, clean)
-    images = {"original": clean, "noisy": noisy_images, "nlm": nlm(noisy_images), **denoised}
-    psnr = scores.score(clean, list(denoised.values())[-1])["psnr"]
+    psnrs = scores.score(images["original"], images["ensemble"])["psnr"]
     title = "Parts of Set12 through each method, and the PSNR of the ensemble"
-    pictures.save(pictures.rows(images, psnr, title, "gray"), PICTURE)
+    figures.save(figures.rows(images, psnrs, title, "gray"), PICTURE)
+
+
+def read(folder: str) -> Photographs:
+    """All photographs of a folder."""
+    names = picture_files.list_files(folder)
+    return {name: picture_files.read(f"{folder}/{name}").image() for name in names}
+
+
+def add_noise(image: Image) -> Image:
+    """A photograph with the noise that the command line adds."""
+    rng = np.random.default_rng(SEED)
+    noisy: Image = noise.add_noise(image[None], "gaussian", SIGMA, rng, clip=False)[0]
+    return noisy
+
+
+def mean_psnr(clean: Photographs, denoised: Photographs) -> float:
+    """The mean PSNR in dB of photographs of any sizes."""
+    pairs = ((clean[name][None], image[None]) for name, image in denoised.items())
+    return float(scores.score_all(pairs)["psnr"].mean())
+
+
+def parts(photographs: Photographs) -> Image:
+    """The PARTS of photographs, shape (n, SIDE, SIDE, 1)."""
+    return np.stack(
+        [photographs[file][top : top + SIDE, left : left + SIDE] for file, top, left in PARTS]
+    )
 
 
 if __name__ == "__main__":

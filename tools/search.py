@@ -17,14 +17,14 @@ from typing import Annotated, Any
 
 import optuna
 import psutil
+from dvc.utils.flatten import flatten
 from optuna.trial import BaseTrial, Trial, TrialState
 from pydantic import Field, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline.base import params
-from pipeline.base.errors import InputError, run_main
-from pipeline.base.process import OWNER
-from pipeline.train_io.tensorboard_log import flatten
+from denoiser.errors import InputError
+from pipeline import params
+from pipeline.process import OWNER, run_main
 from tools.command import read_committed
 from tools.experiment import arguments, check_history, commit_of, expand, remove_experiment
 
@@ -159,8 +159,7 @@ def objective(trial: Trial, search: Search) -> float:
     reported = 0
     while dvc.poll() is None:
         time.sleep(1)
-        stage = train_stage(dvc)
-        losses = val_losses(stage) if stage else []
+        stage, losses = progress(dvc)
         for epoch in range(reported, len(losses)):
             trial.report(-losses[epoch], epoch)
         reported = max(reported, len(losses))
@@ -176,15 +175,14 @@ def objective(trial: Trial, search: Search) -> float:
     return psnr
 
 
-def train_stage(dvc: psutil.Process) -> psutil.Process | None:
-    """The process of the stage `train`, if DVC is running it."""
+def progress(dvc: psutil.Process) -> tuple[psutil.Process | None, list[float]]:
+    """The process of the stage `train`, if DVC runs it, and the val_loss of each finished epoch."""
     try:
-        for child in dvc.children():
-            if "stages.train" in " ".join(child.cmdline()):
-                return child
-    except psutil.NoSuchProcess:
-        pass
-    return None
+        stages = [child for child in dvc.children() if "stages.train" in " ".join(child.cmdline())]
+        lines = Path(stages[0].cwd(), LOSSES).read_text().split("\n")
+    except (IndexError, psutil.NoSuchProcess, FileNotFoundError):
+        return None, []
+    return stages[0], [float(line.split("\t")[1]) for line in lines[1:-1]]  # complete lines
 
 
 def suggest(trial: BaseTrial, name: str, values: Range | list[Any]) -> Any:
@@ -198,16 +196,6 @@ def suggest(trial: BaseTrial, name: str, values: Range | list[Any]) -> Any:
     if isinstance(values.low, int) and isinstance(values.high, int):
         return trial.suggest_int(name, values.low, values.high, log=values.log)
     return trial.suggest_float(name, values.low, values.high, log=values.log)
-
-
-def val_losses(stage: psutil.Process) -> list[float]:
-    """The validation losses of the finished epochs, from the folder in which the stage runs."""
-    try:
-        text = Path(stage.cwd(), LOSSES).read_text()
-    except (psutil.NoSuchProcess, FileNotFoundError):
-        return []
-    _header, *lines, _unfinished = text.split("\n") if "\n" in text else ("", "")
-    return [float(line.split("\t")[1]) for line in lines]
 
 
 if __name__ == "__main__":

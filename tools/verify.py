@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 import yaml
 
-from pipeline.base.errors import InputError, run_main
-from tools.command import clone_head
-from tools.params_file import set_params
+from denoiser.errors import InputError
+from pipeline.process import run_main
+from tools.command import clone_head, set_params
 
 Params = dict[str, dict[str, Any]]
 

@@ -1,0 +1,110 @@
+"""Runs a trained model on images of any size."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from denoiser import tiles
+from denoiser.errors import InputError
+from denoiser.tiles import Float32, Network, Progress
+
+DENOISER = "models/denoiser.onnx"
+GPU, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
+# Of the GPU: full precision, and no measurement of algorithms for each new size of an image.
+GPU_OPTIONS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
+SEVERITY = 4  # of messages that ONNX Runtime prints; 4: fatal errors
+
+
+class Denoiser:
+    """A trained model in an ONNX file, run by ONNX Runtime.
+
+    `metadata` is the text that the file contains: `channels` (1 or 3), `noise` and `data` of the
+    training, and `side`, of square images, or `scale` and `radius`, of images of any size (see
+    `tiles.convolve`).
+
+    Raises InputError if the file is missing or is not a denoiser, or if `device` is "gpu" and
+    ONNX Runtime finds none. "auto" uses the GPU if there is one; the other device is "cpu".
+    """
+
+    def __init__(self, path: str, device: str = "auto") -> None:
+        if Path(path).suffix == ".keras":
+            raise InputError(
+                f"{path} is a model of Keras, which is for training: run `dvc repro export`, which "
+                f"writes {DENOISER} from models/autoencoder.keras, and pass that"
+            )
+        if not Path(path).is_file():
+            raise InputError(f"{path}: no such model; run `dvc repro`, or pass another model")
+        import onnxruntime  # takes 0.1 s; stages import this module for `predictor`
+
+        onnxruntime.set_default_logger_severity(SEVERITY)
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = SEVERITY
+        gpu = device != "cpu" and GPU in onnxruntime.get_available_providers()
+        providers = [(GPU, GPU_OPTIONS), CPU] if gpu else [CPU]
+        try:
+            self.session = onnxruntime.InferenceSession(path, options, providers)
+        except Exception as error:  # ONNX Runtime raises many types
+            raise InputError(f"{path} cannot be loaded: {error}; pass another model") from error
+        if device == "gpu" and GPU not in self.session.get_providers():
+            raise InputError(
+                "the device is 'gpu', but ONNX Runtime finds none: see docs/usage.md, or choose "
+                "'auto'"
+            )
+        self.metadata: dict[str, str] = self.session.get_modelmeta().custom_metadata_map
+        try:
+            self.channels = int(self.metadata["channels"])
+            self.side = int(self.metadata.get("side", 0))
+            if not self.side:
+                self.scale, self.radius = (int(self.metadata[key]) for key in ("scale", "radius"))
+        except (KeyError, ValueError) as error:
+            raise InputError(
+                f"{path} is not a denoiser of this project (its metadata lack a number): pass "
+                "another model"
+            ) from error
+
+    def __call__(
+        self, image: Float32, average: bool = False, progress: Progress = lambda _: None
+    ) -> Iterator[Float32]:
+        """Denoises an image; yields bands of rows from top to bottom, not clipped.
+
+        The image has shape (height, width, channels), 1 or 3 channels, float32, in [0, 1] or with
+        noise beyond. A gray model denoises each channel of a color image. With `average`, each tile
+        is denoised by `ensemble`. `progress` is called with numbers of denoised pixels.
+        """
+        network = tiles.for_channels(self._run, self.channels)
+        denoise = (lambda images: ensemble(images, network)) if average else network
+        if self.side:
+            return tiles.blend(image, denoise, self.side, progress)
+        return tiles.convolve(image, denoise, self.scale, self.radius, progress)
+
+    def _run(self, images: Float32) -> Float32:
+        result: Float32 = self.session.run(["denoised"], {"noisy": np.ascontiguousarray(images)})[0]
+        return result
+
+
+def ensemble(images: Float32, network: Network) -> Float32:
+    """The mean of the network's results over the eight flips and rotations of the images.
+
+    Each result is rotated and flipped back before it is averaged (Timofte et al., "Seven ways to
+    improve example-based single image super resolution", 2016). Images have shape
+    (n, height, width, channels). Unless they are square, `network` must accept images of this
+    height and width and of the reverse.
+    """
+    total = np.zeros_like(images)
+    for turns in range(4):
+        for step in (1, -1):
+            view = np.rot90(images, turns, axes=(1, 2))[:, :, ::step]
+            result = network(np.ascontiguousarray(view))
+            total += np.rot90(result[:, :, ::step], -turns, axes=(1, 2))
+    total /= 8
+    return total
+
+
+def predictor(network: Network, average: bool) -> Network:
+    """A function of images whose result is clipped to [0, 1]: `network`, or its `ensemble`."""
+
+    def predict(images: Float32) -> Float32:
+        return np.clip(ensemble(images, network) if average else network(images), 0, 1)
+
+    return predict

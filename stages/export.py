@@ -1,0 +1,34 @@
+"""Writes the trained model as an ONNX file, which runs without TensorFlow."""
+
+from pathlib import Path
+
+from denoiser.model import DENOISER
+from pipeline import params
+from pipeline.process import run_stage
+from training import backend, export, keras_files
+
+FETCHED = Path("data/raw/train.csv")
+
+
+def main() -> None:
+    data = params.read(params.Load).train
+    metadata = {
+        "data": params.read(params.Fetch).source if Path(data) == FETCHED else data,
+        "noise": describe(params.read(params.Noise)),
+    }
+    backend.start("tensorflow", "cpu")  # the converter needs TensorFlow
+    trained = keras_files.load_model(keras_files.DENOISER)
+    export.export_network(trained, dict(params.read(params.Model)), DENOISER, metadata)
+
+
+def describe(noise: params.Noise) -> str:
+    """The noise of the training images in words, such as "uniform 0.9"."""
+    if noise.kind == "pairs":
+        return noise.kind
+    amounts = noise.amount if isinstance(noise.amount, tuple) else (noise.amount,)
+    text = f"{noise.kind} {' to '.join(f'{amount:g}' for amount in amounts)}"
+    return text if noise.clip else f"{text}, not clipped"
+
+
+if __name__ == "__main__":
+    run_stage(main)

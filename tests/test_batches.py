@@ -1,0 +1,100 @@
+"""training/batches.py."""
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+
+from training.batches import Blocks, to_tf_dataset
+
+CLEAN = np.arange(10, dtype=np.float32)[:, None]
+LABELS = np.arange(10, dtype=np.uint8)
+
+
+def epoch(blocks: Blocks) -> list[tuple[np.ndarray, ...]]:
+    blocks.on_epoch_begin()
+    return [blocks[index] for index in range(blocks.num_batches)]
+
+
+def batches(blocks: Blocks) -> list[list[float]]:
+    """The pixel of each image of each batch of the next epoch."""
+    return [batch for block in epoch(blocks) for batch in block[1][:, :, 0].T.tolist()]
+
+
+@pytest.mark.parametrize(
+    ("steps", "shapes"),
+    [
+        (1, [(3, 1), (3, 1), (3, 1), (1, 1)]),
+        (2, [(3, 2), (3, 1), (1, 1)]),
+        (3, [(3, 3), (1, 1)]),
+        (100, [(3, 3), (1, 1)]),
+    ],
+)
+def test_the_batches_of_an_epoch_do_not_depend_on_the_blocks(
+    steps: int, shapes: list[tuple[int, int]]
+) -> None:
+    blocks = Blocks(CLEAN, LABELS, batch_size=3, steps=steps, seed=1)
+    assert blocks.steps_per_epoch == 4
+    for _ in range(2):
+        for (counters, clean, labels), shape in zip(epoch(blocks), shapes, strict=True):
+            assert counters.shape == labels.shape == shape
+            assert clean.shape == (*shape, 1)
+            np.testing.assert_array_equal(clean[:, :, 0], labels)
+    one_by_one = Blocks(CLEAN, batch_size=3, seed=1)
+    in_blocks = Blocks(CLEAN, batch_size=3, steps=steps, seed=1)
+    for _ in range(2):
+        rows = batches(one_by_one)
+        assert batches(in_blocks) == rows
+        assert sorted(itertools.chain(*rows)) == list(range(10))
+
+
+def test_order_depends_only_on_seed_and_epoch() -> None:
+    first, second = (Blocks(CLEAN, batch_size=4, seed=1) for _ in range(2))
+    orders = [batches(first), batches(first)]
+    assert orders[0] != orders[1]
+    np.random.seed(0)  # noqa: NPY002  (the global state must not matter)
+    assert [batches(second), batches(second)] == orders
+    assert batches(Blocks(CLEAN, batch_size=4, seed=2)) != orders[0]
+
+
+def test_without_a_seed_the_rows_keep_their_order() -> None:
+    blocks = Blocks(CLEAN, batch_size=10)
+    assert batches(blocks) == batches(blocks) == [list(range(10))]
+
+
+def test_counters_number_the_rows_of_all_epochs() -> None:
+    def counters(blocks: Blocks) -> list[int]:
+        return [n for block in epoch(blocks) for n in block[0].T.ravel().tolist()]
+
+    blocks = Blocks(CLEAN, batch_size=4, steps=2, seed=1)
+    assert counters(blocks) + counters(blocks) == list(range(20))
+    resumed = Blocks(CLEAN, batch_size=4, steps=1, seed=1)
+    resumed.epoch = 0
+    assert counters(resumed) == list(range(10, 20))
+    resumed.epoch = 2**31 // 10 - 1  # 2³¹ lies in the next epoch
+    assert 0 in counters(resumed)
+
+
+@pytest.mark.parametrize(("multiple", "sizes"), [(1, [4, 4, 2]), (2, [4, 4, 2]), (4, [4, 4])])
+def test_devices_get_equal_shares_of_the_last_batch(multiple: int, sizes: list[int]) -> None:
+    blocks = Blocks(CLEAN, batch_size=4, multiple=multiple)
+    assert [len(batch) for batch in batches(blocks)] == sizes
+    assert blocks.steps_per_epoch == len(sizes)
+
+
+def test_blocks_of_large_images_have_fewer_steps() -> None:
+    images = np.broadcast_to(np.float32(0), (1000, 10**5))  # 400 KB each
+    assert Blocks(images, images, batch_size=16, steps=25).steps == 7  # of 12.8 MB each
+    assert Blocks(images, images, batch_size=500, steps=25).steps == 1
+
+
+def test_the_tf_dataset_yields_the_blocks_of_each_epoch_in_order() -> None:
+    arguments: dict[str, Any] = {"batch_size": 4, "steps": 2, "seed": 3}
+    dataset = to_tf_dataset(Blocks(CLEAN, LABELS, **arguments))
+    expected = Blocks(CLEAN, LABELS, **arguments)
+    for _ in range(2):
+        for actual, block in zip(dataset, epoch(expected), strict=True):
+            for tensor, array in zip(actual, block, strict=True):
+                assert tensor.dtype == array.dtype
+                np.testing.assert_array_equal(tensor, array)

@@ -1,0 +1,110 @@
+"""pipeline/data_sets.py: the sources of Fashion-MNIST, and the real data up to `split`."""
+
+import gzip
+import hashlib
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import data_sets
+from tests.conftest import Clone, error_line, offline, run_stage
+
+Idx = dict[str, bytes]
+
+
+def encode(array: np.ndarray) -> bytes:
+    """An IDX file, the format of MNIST."""
+    header = [0x800 + array.ndim, *array.shape]
+    return struct.pack(f">{len(header)}i", *header) + array.tobytes()
+
+
+def write(folder: Path, idx: Idx) -> Path:
+    """Writes the files compressed to a folder."""
+    folder.mkdir(parents=True)
+    for name, content in idx.items():
+        (folder / f"{name}.gz").write_bytes(gzip.compress(content, 1))
+    return folder
+
+
+def script(home: Path, name: str, text: str) -> None:
+    """Writes a command that is found in the environment `offline(home)`."""
+    path = home / "bin" / name
+    path.write_text(f"#!{home}/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+def installed(home: Path, idx: Idx) -> dict[str, str]:
+    """An environment in which `dpkg` lists these files as those of the installed package."""
+    env = offline(write(home, idx))
+    script(home, "dpkg", f"for name in {home}/*.gz; do echo $name; done")
+    return env
+
+
+def cached(home: Path, idx: Idx) -> dict[str, str]:
+    """An environment in which Keras has already downloaded these files."""
+    write(home / ".keras/datasets/fashion-mnist", idx)
+    return offline(home)
+
+
+def test_a_wrong_or_broken_file_is_named(workspace: Path) -> None:
+    zeros = dict.fromkeys(data_sets.CHECKSUMS, encode(np.zeros((2, 28, 28), np.uint8)))
+    env = installed(workspace / "home", zeros)
+    path = workspace / "home/train-images-idx3-ubyte.gz"
+    assert f"{path} is not the official file" in error_line(run_stage("fetch", env))
+    path.write_bytes(path.read_bytes()[:-9])
+    assert f"{path} is broken" in error_line(run_stage("fetch", env))
+    path.unlink()  # then the other sources are tried
+    assert f"installed (it has no {path.name})" in error_line(run_stage("fetch", env))
+    assert not Path("data/raw").exists()
+
+
+def test_the_error_names_every_source_and_digits(workspace: Path) -> None:
+    home = workspace / "home"
+    home.mkdir()
+    env = offline(home)
+    script(home, "dpkg", "echo 'not installed' >&2; exit 1")
+    script(home, "apt-get", 'case "$*" in *download*) : > a.deb;; esac')
+    script(home, "dpkg-deb", "echo 'not a Debian package' >&2; exit 2")
+    message = error_line(run_stage("fetch", env))
+    assert "installed (not installed)" in message
+    assert "the cache of Keras (it has no train-images-idx3-ubyte.gz)" in message
+    assert f"{data_sets.URL} (<urlopen error" in message
+    assert "downloaded (not a Debian package)" in message
+    assert "fetch.source=digits" in message
+    assert not Path("data/raw").exists()
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone after `dvc repro split` on Fashion-MNIST."""
+    folder = tmp_path_factory.mktemp("clone")
+    clone = Clone.of_workspace(folder, fetch={"source": "fashion-mnist"})
+    try:
+        clone.run("dvc", "repro", "split")
+    except AssertionError as error:
+        if data_sets.UNAVAILABLE in str(error) and "CI" not in os.environ:
+            pytest.skip(data_sets.UNAVAILABLE)
+        raise
+    return clone
+
+
+def test_every_source_gives_the_official_images(workspace: Path, clone: Clone) -> None:
+    data, official = clone.folder / "data", {}
+    for split, prefix in (("train", "train"), ("test", "t10k")):
+        images, labels = (np.load(data / f"images/{split}_{x}.npy") for x in ("images", "labels"))
+        official[f"{prefix}-images-idx3-ubyte"] = encode(images[..., 0])
+        official[f"{prefix}-labels-idx1-ubyte"] = encode(labels)
+    for name, content in official.items():
+        assert hashlib.sha256(content).hexdigest() == data_sets.CHECKSUMS[name]
+    assert np.load(data / "split/x_train.npy", mmap_mode="r").shape == (48000, 28, 28, 1)
+    sources = {
+        "installed": installed(workspace / "a", official),
+        "Keras": cached(workspace / "b", official),
+    }
+    for source, env in sources.items():
+        assert f"{source}: found" in run_stage("fetch", env).stdout
+        for name in ("data/raw/train.csv", "data/raw/test.csv"):
+            assert Path(name).read_bytes() == (clone.folder / name).read_bytes()

@@ -1,0 +1,143 @@
+"""training/networks.py."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from tests.tiny_networks import build
+from training import fit, networks
+from training.batches import Blocks
+
+RNG = np.random.default_rng(0)
+GRAY = 28, 28, 1
+
+each_convolutional = pytest.mark.parametrize("kind", ["conv", "unet"])
+
+
+def test_names_are_known_without_keras() -> None:
+    code = (
+        "import sys; from training import backend, losses, networks, optimizers; "
+        "sys.exit('keras' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent.parent)
+
+
+def test_dense_is_the_network_of_the_guide() -> None:
+    model = build("dense", GRAY, encoder=[512, 512, 256, 256, 64], decoder=[512])
+    layers = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    assert [layer.units for layer in layers] == [512, 512, 256, 256, 64, 512, 784]
+    assert [layer.activation.__name__ for layer in layers] == ["relu"] * 6 + ["linear"]
+    assert model.layers[-1].activation is keras.activations.sigmoid  # from which Keras takes logits
+    assert model.count_params() == 1_313_616  # computed by hand
+
+
+@pytest.mark.parametrize(("kind", "inputs"), [("conv", 4), ("unet", 8)])
+def test_skip_connections_add_weights_and_nothing_else(kind: str, inputs: int) -> None:
+    model = build(kind, GRAY, convolutions=2)
+    down = (9 * 1 * 4 + 4) + (9 * 4 * 4 + 4)
+    bottom = (9 * 4 * 8 + 8) + (9 * 8 * 8 + 8)
+    up = (4 * 8 * 4 + 4) + (9 * inputs * 4 + 4) + (9 * 4 * 4 + 4)
+    assert model.count_params() == down + bottom + up + (9 * 4 * 1 + 1)
+    types = [type(layer).__name__ for layer in model.layers]
+    assert [name for name in types if name != "Concatenate"] == [
+        *("InputLayer", "Conv2D", "Conv2D", "AveragePooling2D", "Conv2D", "Conv2D"),
+        *("Conv2DTranspose", "Conv2D", "Conv2D", "Conv2D"),
+    ]
+    assert ("Concatenate" in types) == (kind == "unet")
+
+
+@pytest.mark.parametrize("decoder", [[], [2], [2, 3]])
+def test_dense_accepts_any_layer_sizes(decoder: list[int]) -> None:
+    model = build("dense", (2, 3, 3), encoder=[5, 2], decoder=decoder)
+    assert model(np.zeros((4, 2, 3, 3), "f4")).shape == (4, 2, 3, 3)
+
+
+@each_convolutional
+@pytest.mark.parametrize("shape", [(1, 1, 1), (8, 16, 3), (25, 6, 3)], ids=str)
+def test_a_network_of_any_size_equals_one_that_pads_with_zeros(
+    kind: str, shape: tuple[int, int, int]
+) -> None:
+    height, width, channels = shape
+    fixed, free = (build(kind, size, filters=[3, 4, 5]) for size in (shape, (None, None, channels)))
+    free.set_weights(fixed.get_weights())
+    images = RNG.random((2, *shape), np.float32)
+    top, left = -height % 4 // 2, -width % 4 // 2
+    border = (0, 0), (top, -height % 4 - top), (left, -width % 4 - left), (0, 0)
+    expected = np.asarray(free(np.pad(images, border)))[:, top:, left:][:, :height, :width]
+    denoised = np.asarray(fixed(images))
+    np.testing.assert_allclose(denoised, expected, atol=1e-6)
+    assert 0 < denoised.min() <= denoised.max() < 1
+
+
+@each_convolutional
+@pytest.mark.parametrize("levels", [1, 2, 3])
+@pytest.mark.parametrize("convolutions", [1, 2])
+def test_reach_is_the_distance_of_the_farthest_pixel_that_affects_an_output(
+    kind: str, levels: int, convolutions: int
+) -> None:
+    filters = [2] * levels
+    scale, radius = networks.reach(filters, convolutions)
+    size = None, None, 1
+    model = build(kind, size, filters=filters, convolutions=convolutions, residual=True)
+    for variable in model.variables:  # no two effects cancel, and none is rounded to zero
+        variable.assign(np.abs(variable) * (len(variable.shape) > 1))
+    first = (radius // scale + 2) * scale
+    pixels = np.arange(first, first + 2 * scale)
+    spots = np.zeros((2 * scale, 2 * first, scale, 1), np.float32)
+    spots[pixels - first, pixels] = 1
+    affected = np.any(model(spots), axis=(2, 3))
+    spot, row = np.nonzero(affected)
+    assert abs(row - pixels[spot]).max() == radius
+    shifted = [np.roll(rows, -n) for n, rows in enumerate(affected)]
+    for n in range(1, 2 * scale):
+        assert np.array_equal(shifted[n], shifted[0]) == (n == scale)
+
+
+@each_convolutional
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_a_residual_network_subtracts_its_output_from_the_noisy_image(
+    kind: str, precision: str
+) -> None:
+    model = build(kind, (7, 7, 3), precision, filters=[4, 4], residual=True)
+    for variable in model.variables:
+        variable.assign(np.zeros(variable.shape))
+    images = RNG.normal(0.5, 1, (2, 7, 7, 3)).astype(np.float32)  # not limited to [0, 1]
+    np.testing.assert_array_equal(model(images), images)
+    model.variables[-1].assign(np.array([0.1, 0.2, 0.3]))  # the bias of the output layer
+    noise = images - np.asarray(model(images))
+    np.testing.assert_allclose(noise, np.broadcast_to([0.1, 0.2, 0.3], noise.shape), atol=1e-6)
+
+
+def test_mixed_precision_keeps_weights_and_output_in_float32() -> None:
+    model = build("dense", (2, 2, 1), "mixed_bfloat16")
+    assert {weight.dtype for weight in model.weights} == {"float32"}
+    dtypes = [layer.output.dtype for layer in model.layers]
+    assert dtypes == ["float32", *["bfloat16"] * 4, *["float32"] * 3]
+
+
+def test_a_standardized_kernel() -> None:
+    kernel = np.array([[[[1.0, 0.0], [3.0, 0.0]]]])  # two filters of two weights
+    np.testing.assert_allclose(networks.standardized(kernel), [[[[-1, 0], [1, 0]]]], atol=1e-6)
+
+
+@each_convolutional
+def test_training_standardizes_the_kernels_of_3x3_convolutions(kind: str, tmp_path: Path) -> None:
+    network = build(kind, (8, 8, 1), convolutions=2, standardize=True)
+    model = fit.compile_model(network, "adam", 0.01, "mse", xla=False)
+    images = RNG.random((16, 8, 8, 1), np.float32)
+    blocks, validation = (Blocks(images, images, batch_size=8) for _ in range(2))
+    fit.fit(model, blocks, validation, 3, None, lambda _: None)
+    *hidden, output = [
+        np.asarray(layer.kernel) for layer in network.layers if type(layer) is keras.layers.Conv2D
+    ]
+    for kernel in hidden:
+        np.testing.assert_allclose(kernel.mean((0, 1, 2)), 0, atol=1e-6)
+        np.testing.assert_allclose(kernel.var((0, 1, 2)), 2 / kernel[..., 0].size, rtol=1e-4)
+    assert abs(output.mean()) > 1e-4
+    network.save(tmp_path / "network.keras")
+    loaded = keras.saving.load_model(tmp_path / "network.keras")
+    np.testing.assert_array_equal(loaded(images), network(images))

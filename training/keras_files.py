@@ -1,0 +1,55 @@
+"""Loads and saves the trained Keras models."""
+
+import io
+import re
+import zipfile
+from typing import TYPE_CHECKING
+
+from denoiser import files
+from denoiser.errors import InputError
+
+if TYPE_CHECKING:
+    import keras
+
+DENOISER = "models/autoencoder.keras"
+CLASSIFIER = "models/classifier.keras"
+BATCH_SIZE = 1000  # images per prediction; another size may round differently
+
+
+def load_model(path: str) -> "keras.Model":
+    """Loads a model without compiling it; Keras must be started. Raises InputError on failure."""
+    import keras
+
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except Exception as error:  # Keras raises many types; ValueError for code in a Lambda layer
+        raise InputError(f"{path} cannot be loaded: {error}") from error
+
+
+def save_model(model: "keras.Model", path: str) -> None:
+    """Saves a model so that the bytes depend on its architecture and weights alone."""
+    with files.atomic_write(path) as temporary:
+        model.save(temporary)
+        temporary.write_bytes(strip_traces(temporary.read_bytes()))
+
+
+def strip_traces(archive: bytes) -> bytes:
+    """A .keras archive without the traces of the process that wrote it.
+
+    Keras writes the date and, as `shared_object_id`, memory addresses of objects. The date is
+    removed and the addresses are replaced by 1, 2, … in order of first appearance.
+    """
+    numbers: dict[bytes, int] = {}
+
+    def number(address: re.Match[bytes]) -> bytes:
+        return b"%d" % numbers.setdefault(address[0], len(numbers) + 1)
+
+    stripped = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(archive)) as old, zipfile.ZipFile(stripped, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name.endswith(".json"):
+                content = re.sub(rb'(?<="date_saved": ")[^"]*', b"", content)
+                content = re.sub(rb'(?<="shared_object_id": )\d+', number, content)
+            new.writestr(zipfile.ZipInfo(name), content)  # ZipInfo defaults to a fixed date, 1980
+    return stripped.getvalue()

@@ -1,0 +1,180 @@
+"""Builds the networks, uncompiled: the denoisers of NETWORKS and the classifier.
+
+A denoiser maps noisy images of shape (n, height, width, channels) to denoised images of the same
+shape. Keras is imported when a network is built, because the names are needed without it.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+Shape = Sequence[int | None]  # height, width, channels
+
+ACTIVATIONS = ("relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid")
+
+
+class Network(NamedTuple):
+    """A kind of network: `build(shape, **params)`, with the parameters of the section `model`.
+
+    With `any_size`, the height and width of the shape may be None: the network then takes images
+    whose sides are multiples of its scale, and has the same weights as one of a fixed size.
+    """
+
+    build: "Callable[..., keras.Model]"
+    any_size: bool
+
+
+def build(shape: Shape, kind: str, **params: Any) -> "keras.Model":
+    """The network of this kind for images of this shape, with new weights."""
+    return NETWORKS[kind].build(shape, **params)
+
+
+def dense(
+    shape: Shape, encoder: Sequence[int], decoder: Sequence[int], activation: str, **_: Any
+) -> "keras.Model":
+    """A fully connected autoencoder; its bottleneck is the last layer of the encoder.
+
+    `encoder` and `decoder` are the units of their layers; the output layer uses sigmoid. With
+    512, 512, 256, 256, 64 and 512 units and ReLU it is the network of the guide "Use Autoencoders
+    to Denoise Images".
+    """
+    import keras
+    from keras import layers
+
+    noisy = keras.Input(shape, name="noisy")
+    x = layers.Flatten()(noisy)
+    values = x.shape[1]
+    for number, units in enumerate(encoder, start=1):
+        x = layers.Dense(units, activation, name=f"encoder_{number}")(x)
+    for number, units in enumerate(decoder, start=1):
+        x = layers.Dense(units, activation, name=f"decoder_{number}")(x)
+    # float32 even in mixed precision, as the Keras guide on mixed precision recommends.
+    x = layers.Dense(values, name="output", dtype="float32")(x)
+    x = layers.Reshape(shape, dtype="float32")(x)
+    # The last layer, because Keras then computes the cross-entropy from the input of the sigmoid.
+    denoised = layers.Activation("sigmoid", name="denoised", dtype="float32")(x)
+    return keras.Model(noisy, denoised, name="autoencoder")
+
+
+def convolutional(
+    shape: Shape,
+    filters: Sequence[int],
+    convolutions: int,
+    activation: str,
+    residual: bool,
+    standardize: bool,
+    skips: bool,
+    **_: Any,
+) -> "keras.Model":
+    """A convolutional autoencoder; with `skips` a U-Net (Ronneberger et al., 2015).
+
+    `filters` lists the filters per resolution; each resolution is half the previous one.
+    `convolutions` is the number of 3x3 convolutions per resolution, on the way down and on the way
+    up. With `skips`, the convolutions on the way up also get the result of those on the way down at
+    the same resolution. With one entry in `filters` it is a plain convolutional network.
+
+    The output layer uses sigmoid. With `residual`, the network predicts the noise and subtracts it
+    from the image (Zhang et al., "Beyond a Gaussian denoiser", 2017); the result may then lie
+    outside of [0, 1].
+
+    With `standardize`, `standardized` is applied to the kernels of the 3x3 convolutions after each
+    training step, except to that of the output layer.
+
+    Images of a fixed size are padded with zeros to multiples of the scale of the network.
+    """
+    import keras
+    from keras import layers
+
+    def convolve(x: Any, width: int) -> Any:
+        for _ in range(convolutions):
+            layer = layers.Conv2D(width, 3, **same, activation=activation)
+            x = layer(x)
+            if standardize:
+                layer.kernel.constraint = standardized  # not an argument, which would be saved
+        return x
+
+    same = {"padding": "same", "kernel_initializer": "he_normal"}
+    scale = reach(filters, convolutions)[0]
+    margins = [-(side or 0) % scale for side in shape[:2]]
+    borders = [(margin // 2, margin - margin // 2) for margin in margins]
+    noisy = image = keras.Input(shape, name="noisy")
+    if any(margins):
+        image = layers.ZeroPadding2D(borders, dtype="float32")(image)
+    x, before = image, []
+    for width in filters[:-1]:
+        before.append(convolve(x, width))
+        x = layers.AveragePooling2D(2)(before[-1])
+    x = convolve(x, filters[-1])
+    for skip, width in zip(reversed(before), reversed(filters[:-1]), strict=True):
+        x = layers.Conv2DTranspose(width, 2, strides=2)(x)
+        x = convolve(layers.Concatenate()([x, skip]) if skips else x, width)
+    # float32 even in mixed precision, as in `dense`.
+    sigmoid = None if residual else "sigmoid"
+    x = layers.Conv2D(shape[2], 3, padding="same", activation=sigmoid, dtype="float32")(x)
+    if residual:
+        x = layers.Subtract(dtype="float32")([image, x])
+    if any(margins):
+        x = layers.Cropping2D(borders, dtype="float32")(x)
+    return keras.Model(noisy, x, name="autoencoder")
+
+
+NETWORKS = {
+    "dense": Network(dense, any_size=False),
+    "conv": Network(functools.partial(convolutional, skips=False), any_size=True),
+    "unet": Network(functools.partial(convolutional, skips=True), any_size=True),
+}
+
+
+def reach(filters: Sequence[int], convolutions: int) -> tuple[int, int]:
+    """The scale and the radius, in pixels, of a convolutional network.
+
+    Apart from the edges of the image, the network commutes with shifts of the image by multiples of
+    `scale`, and an output pixel depends on no input pixel that is more than `radius` rows or
+    columns away.
+    """
+    halvings = len(filters) - 1
+    output = np.arange(2**halvings)  # pixels of a row; by symmetry, those to the right suffice
+    last = output + 1  # the last pixel that affects each of them, at first in the layer before
+    for _ in range(halvings):
+        last = (last + convolutions) // 2
+    last += convolutions
+    for _ in range(halvings):
+        last = 2 * last + 1 + convolutions
+    return 2**halvings, int((last - output).max())
+
+
+def standardized(kernel: Any) -> Any:
+    """Shifts and scales the n weights of each filter to mean 0 and variance 2 / n.
+
+    `kernel` has the shape (height, width, channels, filters). This is the weight standardization of
+    Qiao et al. ("Micro-batch training with batch-channel normalization and weight standardization",
+    2019), with the variance of He et al. (2015).
+    """
+    from keras import ops
+
+    kernel = ops.convert_to_tensor(kernel)  # with JAX, a variable is not a tensor
+    mean, variance = ops.moments(kernel, (0, 1, 2), keepdims=True)
+    scale = math.sqrt(2 / math.prod(kernel.shape[:3]))
+    return (kernel - mean) * scale * ops.rsqrt(variance + 1e-12)
+
+
+def classifier(shape: Shape, classes: int) -> "keras.Model":
+    """A small network from clean images to class probabilities, shape (n, classes).
+
+    It shows whether denoised images remain recognizable.
+    """
+    import keras
+    from keras import layers
+
+    image = x = keras.Input(shape, name="image")
+    # Strides instead of max pooling, whose gradient is slow on a CPU.
+    for filters in (16, 32):
+        x = layers.Conv2D(filters, 3, strides=2, padding="same", activation="relu")(x)
+    x = layers.Dense(128, "relu")(layers.Flatten()(x))
+    return keras.Model(image, layers.Dense(classes, "softmax")(x), name="classifier")
