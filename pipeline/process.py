@@ -10,8 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-import psutil
-
 from denoiser.errors import InputError
 
 PARENT = os.getppid()  # read before the slow imports of the stages: stages/__init__.py imports this
@@ -69,6 +67,8 @@ def owner_is_alive() -> bool:
     """False if the program in the environment variable OWNER has ended, even if not yet reaped."""
     if OWNER not in os.environ:
         return True
+    import psutil  # not above: stages/__init__.py must be able to report a missing package
+
     try:
         return bool(psutil.Process(int(os.environ[OWNER])).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

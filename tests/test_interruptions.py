@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -18,51 +17,12 @@ from tests.test_chaos import interrupt
 
 Popen = subprocess.Popen[str]
 
-RESUMED = r"resuming after epoch \d+"
 
-
-class Interrupted:
-    """A clone with other paths, locale and shell, in which `dvc repro` is interrupted repeatedly.
-
-    The last run uses one core. `output` has the output of each run.
-    """
-
-    def __init__(self, digits: Clone, folder: Path) -> None:
-        (folder / "home").mkdir()
-        params = digits.read_params()
-        self.clone = Clone.of_workspace(folder / "a folder", **params)
-        self.clone.env |= {"HOME": str(folder / "home"), "TZ": "Asia/Kathmandu", "LC_ALL": "C"}
-        self.clone.env["SHELL"] = "/bin/sh"
-        self.checkpoint = self.clone.folder / "models/checkpoint.npz"
-        # If the tests run in the background, Ctrl-C is ignored, also by the processes they start.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-        self.clone.set_params(train={"learning_rate": 0.002})
-        with max_file_size(1_000_000):
-            self.output = {"full disk": self.finish(self.clone.start("dvc", "repro"), fails=True)}
-        self.interrupt("stage killed")
-        self.clone.set_params(train={"learning_rate": params["train"]["learning_rate"]})
-        self.interrupt("DVC killed")
-        self.interrupt("Ctrl-C")
-        with one_core():
-            last = self.clone.start("dvc", "repro")
-        output = wait_for_epoch(last)
-        self.output["concurrent"] = self.finish(self.clone.start("dvc", "repro"), fails=True)
-        self.output["last"] = output + self.finish(last)
-
-    def interrupt(self, way: str) -> None:
-        """Starts `dvc repro` and interrupts it after the first epoch."""
-        dvc = self.clone.start("dvc", "repro")
-        output = wait_for_epoch(dvc)
-        assert interrupt(dvc, way)
-        self.output[way] = output + self.finish(dvc, fails=True)
-        assert self.checkpoint.exists()  # training was not finished
-
-    def finish(self, dvc: Popen, fails: bool = False) -> str:
-        """Waits for the end of a run and returns its remaining output."""
-        output, _ = dvc.communicate()  # also waits for the stage, which has the same pipe
-        assert (dvc.returncode != 0) == fails, output
-        return output
+def finish(dvc: Popen, fails: bool = False) -> str:
+    """Waits for the end of a run and returns its remaining output."""
+    output, _ = dvc.communicate()  # also waits for the stage, which has the same pipe
+    assert (dvc.returncode != 0) == fails, output
+    return output
 
 
 def wait_for_epoch(dvc: Popen) -> str:
@@ -76,44 +36,45 @@ def wait_for_epoch(dvc: Popen) -> str:
     raise AssertionError(output)
 
 
-@pytest.fixture(scope="module")
-def interrupted(digits: Clone, tmp_path_factory: pytest.TempPathFactory) -> Interrupted:
-    return Interrupted(digits, tmp_path_factory.mktemp("interrupted"))
-
-
 @pytest.mark.slow
-def test_a_full_disk_is_reported_by_dvc_repro(interrupted: Interrupted) -> None:
-    assert "fetch: data/raw/train.csv cannot be written" in interrupted.output["full disk"]
-
-
-@pytest.mark.slow
-def test_a_checkpoint_with_other_parameters_is_not_used(interrupted: Interrupted) -> None:
-    assert "epoch   1/" in interrupted.output["DVC killed"]
-    assert not re.search(RESUMED, interrupted.output["DVC killed"])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("run", ["Ctrl-C", "last"])
-def test_training_resumes_after_an_interruption(interrupted: Interrupted, run: str) -> None:
-    assert re.search(RESUMED, interrupted.output[run])
-
-
-@pytest.mark.slow
-def test_a_concurrent_dvc_repro_fails(interrupted: Interrupted) -> None:
-    assert "Running stage" not in interrupted.output["concurrent"]
-
-
-@pytest.mark.slow
-def test_the_result_is_that_of_an_uninterrupted_run(
-    interrupted: Interrupted, digits: Clone
+def test_an_interrupted_run_ends_with_the_result_of_an_uninterrupted_one(
+    digits: Clone, tmp_path: Path
 ) -> None:
-    assert (interrupted.clone.folder / "dvc.lock").read_text() == digits.lock
+    """In a folder with another path, with another locale and shell; the last run uses one core."""
+    (tmp_path / "home").mkdir()
+    clone = Clone.of_workspace(tmp_path / "a folder", **digits.read_params())
+    clone.env |= {"HOME": str(tmp_path / "home"), "TZ": "Asia/Kathmandu", "LC_ALL": "C"}
+    clone.env["SHELL"] = "/bin/sh"
+    checkpoint = clone.folder / "models/checkpoint.npz"
+    # If the tests run in the background, Ctrl-C is ignored, also by the processes they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
+    def interrupted(way: str) -> str:
+        """The output of a run that is interrupted after the first epoch."""
+        dvc = clone.start("dvc", "repro")
+        output = wait_for_epoch(dvc)
+        assert interrupt(dvc, way)
+        output += finish(dvc, fails=True)
+        assert checkpoint.exists()  # training was not finished
+        return output
 
-@pytest.mark.slow
-def test_no_temporary_files_remain(interrupted: Interrupted) -> None:
-    assert not interrupted.checkpoint.exists()
-    assert not list(interrupted.clone.folder.glob("[!.]*/**/.tmp-*"))
+    clone.set_params(train={"learning_rate": 0.002})
+    with max_file_size(1_000_000):
+        output = finish(clone.start("dvc", "repro"), fails=True)
+    assert "fetch: data/raw/train.csv cannot be written" in output
+    interrupted("stage killed")
+    clone.set_params(train=digits.read_params()["train"])
+    assert "resuming after epoch" not in interrupted("DVC killed")  # with the other learning rate
+    assert "resuming after epoch" in interrupted("Ctrl-C")
+    with one_core():
+        last = clone.start("dvc", "repro")
+    assert "resuming after epoch" in wait_for_epoch(last)
+    concurrent = finish(clone.start("dvc", "repro"), fails=True)
+    assert "Running stage" not in concurrent
+    finish(last)
+    assert (clone.folder / "dvc.lock").read_text() == digits.lock
+    assert not checkpoint.exists()
+    assert not list(clone.folder.glob("[!.]*/**/.tmp-*"))
 
 
 @pytest.fixture
@@ -160,6 +121,7 @@ def test_a_stage_ends_with_its_owner(waiting: tuple[Popen, Popen, int]) -> None:
         ("fetch", 100_000, "data/raw/train.csv"),
         ("split", 100_000, "data/split"),
         ("train", 100_000, "models/checkpoint.npz"),
+        ("export", 100_000, "models/denoiser.onnx"),
         ("evaluate", 0, "data/scores"),
         ("plot", 10_000, "metrics/plots"),
     ],
