@@ -3,12 +3,12 @@
 import contextlib
 import gzip
 import hashlib
-import http.client
+import os
+import socket
 import subprocess
 import tempfile
-import urllib.request
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +21,12 @@ DataSet = dict[str, tuple[UInt8, UInt8]]  # images (n, 28, 28, 1) and labels (n,
 
 TIMEOUT = 30  # seconds without an answer
 PACKAGE = "dataset-fashion-mnist"
-URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets"
 UNAVAILABLE = "Fashion-MNIST is not available from any source"
-CHECKSUMS = {  # SHA-256 of the official files, uncompressed
-    "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-    "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-    "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-    "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+CHECKSUMS = {  # SHA-256 of the pixels or labels in the official files
+    "train-images-idx3-ubyte": "2e487a6c89124f78f2d7521542223cafe96f7123c3ca13d447772ac6ecbb3012",
+    "train-labels-idx1-ubyte": "657fbd221bfc9f4198cc14b5619cc33ec57c58dd0e47af4d99d6650759e869a7",
+    "t10k-images-idx3-ubyte": "c867c93ff95360594e8ec3287995350b824dd110b11595c0e13d5423f621867a",
+    "t10k-labels-idx1-ubyte": "3d0e6c6ea990b53b6f8f500a41cac93881d981b315f84578b7d915342ade01e9",
 }
 
 
@@ -40,26 +39,29 @@ def fashion_mnist() -> DataSet:
 
     Raises InputError if no source is available, or if the first available one has other data.
     """
-    sources: dict[str, Callable[[str], list[Path]]] = {
-        f"Debian's package {PACKAGE}, installed": installed_package,
-        "the cache of Keras": keras_cache,
-        URL: download,
-        f"Debian's package {PACKAGE}, downloaded": downloaded_package,
+    sources: dict[str, Callable[[], list[UInt8]]] = {
+        f"Debian's package {PACKAGE}, installed": from_installed_package,
+        "keras.datasets.fashion_mnist": from_keras,
+        f"Debian's package {PACKAGE}, downloaded": from_downloaded_package,
     }
     tried = []
-    for source, find in sources.items():
+    for source, load in sources.items():
         print(f"Fashion-MNIST from {source}: ", end="", flush=True)
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                paths = find(folder)
-                train_x, train_y, test_x, test_y = (read(name, paths) for name in CHECKSUMS)
-            except Unavailable as reason:
-                print(reason, flush=True)
-                tried.append(f"{source} ({reason})")
-                continue
+        try:
+            arrays = load()
+        except Unavailable as reason:
+            print(reason, flush=True)
+            tried.append(f"{source} ({reason})")
+            continue
+        for (name, checksum), array in zip(CHECKSUMS.items(), arrays, strict=True):
+            if hashlib.sha256(array.tobytes()).hexdigest() != checksum:
+                raise InputError(
+                    f"{name} from {source} is not the official file: remove this copy and try again"
+                )
         print("found", flush=True)
-        images = [pixels[16:].reshape(-1, 28, 28, 1) for pixels in (train_x, test_x)]
-        return {"train": (images[0], train_y[8:]), "test": (images[1], test_y[8:])}
+        train, train_labels, test, test_labels = arrays
+        images = [array.reshape(-1, 28, 28, 1) for array in (train, test)]
+        return {"train": (images[0], train_labels), "test": (images[1], test_labels)}
     raise InputError(
         f"{UNAVAILABLE}; tried: {'; '.join(tried)}. Connect to the internet or install Debian's "
         f"package {PACKAGE}, or run on scikit-learn's digits, which need no download: "
@@ -67,44 +69,40 @@ def fashion_mnist() -> DataSet:
     )
 
 
-def installed_package(_: str) -> list[Path]:
-    """The files of the installed package. Raises Unavailable."""
-    return [Path(line) for line in run("dpkg", "-L", PACKAGE).splitlines()]
+def from_installed_package() -> list[UInt8]:
+    """Reads the files of the installed package. Raises Unavailable."""
+    return read(map(Path, run("dpkg", "-L", PACKAGE).splitlines()))
 
 
-def keras_cache(_: str) -> list[Path]:
-    """The files that keras.datasets.fashion_mnist has downloaded before."""
-    return list(Path.home().glob(".keras/datasets/fashion-mnist/*.gz"))
+def from_keras() -> list[UInt8]:
+    """The arrays that Keras downloads, or has downloaded before. Raises Unavailable."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from keras.datasets import fashion_mnist  # takes seconds; only needed here
+
+    socket.setdefaulttimeout(TIMEOUT)  # Keras sets no timeout
+    try:
+        return [array for pair in fashion_mnist.load_data() for array in pair]
+    except Exception as error:  # Keras raises a bare Exception, a broken cache any type
+        raise Unavailable(" ".join(str(error).split())) from error
 
 
-def download(folder: str) -> list[Path]:
-    """The files from the server that Keras uses, downloaded to a folder. Raises Unavailable."""
-    paths = [Path(folder, f"{name}.gz") for name in CHECKSUMS]
-    for path in paths:
-        try:
-            with urllib.request.urlopen(f"{URL}/{path.name}", timeout=TIMEOUT) as response:
-                path.write_bytes(response.read())
-        except (OSError, http.client.HTTPException) as error:
-            raise Unavailable(error) from error
-    return paths
-
-
-def downloaded_package(folder: str) -> list[Path]:
-    """The files of the package, downloaded to a folder. Raises Unavailable."""
-    Path(folder, "lists/partial").mkdir(parents=True)
-    options = [
-        f"Dir::State::Lists={folder}/lists",
-        f"Dir::Cache={folder}",
-        "APT::Sandbox::User=",  # the user _apt cannot read a folder of root's
-        "Acquire::Retries=2",
-        *(f"Acquire::{protocol}::Timeout={TIMEOUT}" for protocol in ("http", "https")),
-    ]
-    apt = ["apt-get", "-qq", *(f"-o{option}" for option in options)]
-    with contextlib.suppress(Unavailable):  # a repository without the package may be down
-        run(*apt, "update")
-    run(*apt, "download", PACKAGE, folder=folder)
-    run("dpkg-deb", "-x", *map(str, Path(folder).glob("*.deb")), f"{folder}/files")
-    return list(Path(folder, "files").rglob("*.gz"))
+def from_downloaded_package() -> list[UInt8]:
+    """Downloads the package to a temporary folder and reads its files. Raises Unavailable."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "lists/partial").mkdir(parents=True)
+        options = [
+            f"Dir::State::Lists={folder}/lists",
+            f"Dir::Cache={folder}",
+            "APT::Sandbox::User=",  # the user _apt cannot read a folder of root's
+            "Acquire::Retries=2",
+            *(f"Acquire::{protocol}::Timeout={TIMEOUT}" for protocol in ("http", "https")),
+        ]
+        apt = ["apt-get", "-qq", *(f"-o{option}" for option in options)]
+        with contextlib.suppress(Unavailable):  # a repository without the package may be down
+            run(*apt, "update")
+        run(*apt, "download", PACKAGE, folder=folder)
+        run("dpkg-deb", "-x", *map(str, Path(folder).glob("*.deb")), f"{folder}/files")
+        return read(Path(folder, "files").rglob("*.gz"))
 
 
 def run(*command: str, folder: str | None = None) -> str:
@@ -118,18 +116,20 @@ def run(*command: str, folder: str | None = None) -> str:
     return done.stdout
 
 
-def read(name: str, paths: list[Path]) -> UInt8:
-    """The content of an official file, one of `paths`. Raises InputError or Unavailable."""
-    path = next((path for path in paths if path.name == f"{name}.gz"), None)
-    if path is None or not path.is_file():
-        raise Unavailable(f"it has no {name}.gz")
-    try:
-        content = gzip.decompress(path.read_bytes())
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path} is broken: {error}; remove it and try again") from error
-    if hashlib.sha256(content).hexdigest() != CHECKSUMS[name]:
-        raise InputError(f"{path} is not the official file: remove it and try again")
-    return np.frombuffer(content, np.uint8)
+def read(paths: Iterable[Path]) -> list[UInt8]:
+    """The arrays of the files of CHECKSUMS among `paths`. Raises InputError or Unavailable."""
+    by_name, arrays = {path.name: path for path in paths if path.is_file()}, []
+    for name in CHECKSUMS:
+        if f"{name}.gz" not in by_name:
+            raise Unavailable(f"it has no {name}.gz")
+        path = by_name[f"{name}.gz"]
+        try:
+            content = gzip.decompress(path.read_bytes())
+        except (OSError, EOFError, zlib.error) as error:
+            raise InputError(f"{path} is broken: {error}; remove it and try again") from error
+        axes = content[3]  # the header of an IDX file: a magic number, and the length of each axis
+        arrays.append(np.frombuffer(content, np.uint8, offset=4 + 4 * axes))
+    return arrays
 
 
 def digits() -> DataSet:
