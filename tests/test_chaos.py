@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import Clone
 
 WAYS = ("DVC killed", "stage killed", "both killed", "Ctrl-C")
-MAX_DELAY = 30.0  # seconds before an interruption
+MAX_DELAY = 15.0  # seconds before an interruption
 # DVC rewrites two of its files in place. If it is interrupted meanwhile, its next run ends with
 # one of these messages, and the command repairs the file.
 REPAIRS = {

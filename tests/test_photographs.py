@@ -62,9 +62,10 @@ def test_images_are_squares_of_the_pictures_in_color(pairs: Clone) -> None:
 
 
 def test_denoising_improves_the_pictures(pairs: Clone) -> None:
-    scores = pd.read_csv(pairs.folder / "metrics/methods.csv", index_col="method")["val_psnr"]
-    assert scores["model"] > scores["noisy input"] + 0.5
-    assert scores["tv"] > scores["noisy input"] + 1
+    scores = pd.read_csv(pairs.folder / "metrics/methods.csv", index_col="method")
+    gains = scores - scores.loc["noisy input"]
+    assert gains["val_ssim"]["model"] > 0.1  # trained with the loss `ssim`
+    assert gains["val_psnr"]["tv"] > 1
 
 
 def test_without_labels_there_is_no_classifier_and_its_scores_are_null(pairs: Clone) -> None:

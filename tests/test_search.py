@@ -61,7 +61,7 @@ def wait_for_epochs(clone: Clone) -> None:
     steps = set()
     for _ in range(60):
         rows = csv.DictReader(clone.run("dvc", "exp", "show", "--csv").splitlines())
-        steps |= {row["step"] for row in rows if row["State"] == "Running"} - {"", "-", "!"}
+        steps |= {row["step"] for row in rows if row.get("State") == "Running"} - {"", "-", "!"}
         if len(steps) > 1:
             return
     pytest.fail("`dvc exp show` shows no progress")
