@@ -3,7 +3,6 @@
 from functools import partial
 
 from benchmarks.measure import ALL_STAGES, alternately, clone, run
-from tools.command import set_params
 from tools.measurements import Row
 
 START = "from training import backend; backend.start('tensorflow', 'auto'); "
@@ -34,24 +33,4 @@ def rows() -> list[Row]:
             )
             work, note = f"start of `{stage}`", f"limit: `{library}`"
             result.append(Row(work, "s", times["here"], limit=times["library"], note=note))
-
-        images = iter(range(1, 100))
-
-        def repro_plot() -> float:
-            set_params(folder, plot={"images": next(images)})
-            return seconds("dvc", "repro")
-
-        times = alternately(
-            {
-                "dvc": lambda: seconds("dvc", "--version"),
-                "plot": lambda: seconds("python", "-m", "stages.plot"),
-                "repro_plot": repro_plot,
-                "repro": lambda: seconds("dvc", "repro"),
-            }
-        )
-    note, alone = "limit: `dvc --version`", {"`plot` alone": times["plot"]}
-    return [
-        *result,
-        Row("`dvc repro` without changes", "s", times["repro"], limit=times["dvc"], note=note),
-        Row("`dvc repro` after a change of `plot.images`", "s", times["repro_plot"], peers=alone),
-    ]
+    return result

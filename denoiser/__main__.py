@@ -1,7 +1,6 @@
 """Denoises pictures with a trained model: `python -m denoiser photo.png -o clean.png`."""
 
 import argparse
-import math
 import sys
 from collections.abc import Sequence
 
@@ -9,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from denoiser import arguments, noise, picture_files, picture_output, picture_paths
+from denoiser import arguments, noise, picture_files, picture_output, picture_paths, scores
 from denoiser.errors import InputError
 from denoiser.model import Denoiser
 from denoiser.picture_files import Float32, Pixels
@@ -46,15 +45,15 @@ def run(jobs: list[picture_paths.Job], denoiser: Denoiser, options: argparse.Nam
     # None: a progress bar only if standard error is a terminal.
     for job in tqdm(jobs, unit="picture", disable=True if len(jobs) == 1 else None):
         try:
-            scores = denoise_picture(job, denoiser, options)
+            result = denoise_picture(job, denoiser, options)
         except (InputError, OSError, MemoryError) as error:
             text = str(error) or "there is not enough memory"
             report(text if job.source in text else f"{job.source}: {text}")
             status = 1
             continue
-        if scores is not None:
-            report(f"{job.source}: {describe(scores)}")
-            results.append(scores)
+        if result is not None:
+            report(f"{job.source}: {describe(result)}")
+            results.append(result)
     if len(results) > 1:
         report(f"mean of {len(results)} pictures: {describe(np.mean(results, axis=0))}")
     return status
@@ -63,10 +62,7 @@ def run(jobs: list[picture_paths.Job], denoiser: Denoiser, options: argparse.Nam
 def denoise_picture(
     job: picture_paths.Job, denoiser: Denoiser, options: argparse.Namespace
 ) -> Scores | None:
-    """Denoises a picture; returns its scores if noise is added or the clean picture is given.
-
-    Raises InputError if a picture cannot be read or written, or if the clean one differs in shape.
-    """
+    """Denoises a picture; returns its scores if noise is added or the clean picture is given."""
     picture = picture_files.read(job.source, options.white)
     if picture.frames > 1:
         report(f"{job.source}: only the first of its {picture.frames} frames is denoised")
@@ -95,27 +91,17 @@ def denoise_picture(
             if scored:  # otherwise not kept, because it needs much more memory than its pixels
                 denoised.append(band)
     picture_output.write(job.target, np.concatenate(pixels), picture)
-    return score(clean, noisy, np.concatenate(denoised)) if scored else None
+    if not scored:
+        return None
+    pairs = ((clean[None], image[None]) for image in (noisy, np.concatenate(denoised)))
+    return np.array(list(scores.score_all(pairs).values()))
 
 
-def score(clean: Float32, *images: Float32) -> Scores:
-    """Each metric of images of shape (height, width, channels)."""
-    from denoiser import scores
-
-    return np.concatenate(
-        [list(scores.score(clean[None], image[None]).values()) for image in images], axis=1
-    )
-
-
-def describe(scores: Scores) -> str:
+def describe(result: Scores) -> str:
     """The scores as text; - for a metric that is undefined for such a small picture."""
-    from denoiser.scores import METRICS
-
     parts = []
-    for metric, values in zip(METRICS.values(), scores, strict=True):
-        noisy, denoised = (
-            "-" if math.isnan(value) else f"{value:.{metric.digits}f}" for value in values
-        )
+    for metric, values in zip(scores.METRICS.values(), result, strict=True):
+        noisy, denoised = (f"{value:.{metric.digits}f}".replace("nan", "-") for value in values)
         parts.append(f"{metric.label} {noisy} noisy, {denoised} denoised")
     return "; ".join(parts)
 

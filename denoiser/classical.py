@@ -19,8 +19,7 @@ Fitted = tuple[float | None, Denoiser]  # the setting of a method, if any, and t
 
 MAX_VALUES = 64 * 64  # per image, of linear methods: larger matrices take too much memory
 TV_ITERATIONS = 20  # 100 iterations raise the PSNR by 0.1 dB
-# The penalties that ridge regression is tuned over, relative to the mean variance of a noisy pixel.
-# The smallest penalty is as good as no penalty.
+# The penalties that ridge regression is tuned over; the smallest is as good as no penalty.
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 
 
@@ -37,17 +36,15 @@ def gaussian(images: Images, sigma: float) -> Images:
 def non_local_means(images: Images, strength: float) -> Images:
     """scikit-image's non-local means (Buades et al., 2005) of each channel.
 
-    A patch is compared with the patches at most 3 pixels away. A distance of 6 pixels takes three
-    times as long, and its PSNR is up to 0.3 dB lower, depending on the noise.
+    Patches are at most 3 pixels apart. A distance of 6 pixels takes three times as long, and its
+    PSNR is up to 0.3 dB lower, depending on the noise.
     """
     from skimage.restoration import denoise_nl_means  # takes a second; only needed here
 
     result = np.empty_like(images)
-    for image, denoised in zip(images, result, strict=True):
-        for channel in range(images.shape[3]):
-            denoised[:, :, channel] = denoise_nl_means(
-                image[:, :, channel], patch_size=5, patch_distance=3, h=strength
-            )
+    for number, channel in np.ndindex(len(images), images.shape[3]):
+        plane = np.s_[number, :, :, channel]
+        result[plane] = denoise_nl_means(images[plane], patch_size=5, patch_distance=3, h=strength)
     return result
 
 
@@ -55,9 +52,8 @@ def total_variation(images: Images, weight: float) -> Images:
     """Minimizes TV(u) + |u - image|² / (2·weight) over u, for each channel of each image.
 
     The dual algorithm is that of Chambolle, "An algorithm for total variation minimization and
-    applications", 2004. The result equals scikit-image's denoise_tv_chambolle after the same number
-    of iterations. denoise_tv_chambolle takes one image per call and spends most of its time on the
-    overhead of NumPy calls.
+    applications", 2004. The result equals that of scikit-image's denoise_tv_chambolle, which is
+    slow because it takes one image per call.
     """
     step, zero = 0.25, np.float32(0)
     u = images
@@ -76,9 +72,8 @@ def total_variation(images: Images, weight: float) -> Images:
 class Linear:
     """Linear least-squares denoisers, fitted in one pass over pairs of arrays (noisy, clean).
 
-    An image has `values` values. The denoisers equal scikit-learn's Ridge, and its PCA followed by
-    LinearRegression, which need all images in memory at once. This class needs memory for a few
-    matrices of values x values.
+    They equal scikit-learn's Ridge, and its PCA followed by LinearRegression, but need memory for a
+    few matrices of values x values instead of all images. An image has `values` values.
     """
 
     def __init__(self, pairs: Iterable[tuple[Images, Images]], values: int) -> None:
@@ -128,10 +123,7 @@ def fit_mean(noisy: Images, clean: Images) -> Fitted:
 
 
 class Filter(NamedTuple):
-    """A filter of images with a setting, and the settings that it is tuned over.
-
-    The best setting for the noises of the presets lies inside each grid.
-    """
+    """A filter of images with a setting, and the settings that it is tuned over."""
 
     apply: Callable[[Images, float], Images]
     grid: tuple[float, ...]
@@ -168,15 +160,8 @@ def fit_pca(linear: Linear, noisy: Images, clean: Images, components: int) -> Fi
 
 
 def fit_ridge(linear: Linear, noisy: Images, clean: Images, components: int) -> Fitted:  # noqa: ARG001
-    """Ridge regression with the penalty that has the highest mean PSNR on these images.
-
-    `linear` is fitted to other images.
-    """
-
-    def psnr(penalty: float) -> float:
-        return mean_psnr(clean, linear.ridge(penalty)(noisy))
-
-    penalty = max(PENALTIES, key=psnr)
+    """Ridge regression with the penalty that has the highest mean PSNR on these images."""
+    penalty = max(PENALTIES, key=lambda penalty: mean_psnr(clean, linear.ridge(penalty)(noisy)))
     return penalty, linear.ridge(penalty)
 
 

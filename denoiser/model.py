@@ -1,6 +1,7 @@
 """Runs a trained model on images of any size."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +18,12 @@ SEVERITY = 4  # of messages that ONNX Runtime prints; 4: fatal errors
 
 
 class Denoiser:
-    """A trained model in an ONNX file, run by ONNX Runtime.
+    """A trained model in an ONNX file, run by ONNX Runtime on a device: "auto", "cpu" or "gpu".
 
     `metadata` is the text that the file contains: `channels` (1 or 3), `noise` and `data` of the
     training, and `side`, of square images, or `scale` and `radius`, of images of any size (see
-    `tiles.convolve`).
-
-    Raises InputError if the file is missing or is not a denoiser, or if `device` is "gpu" and
-    ONNX Runtime finds none. "auto" uses the GPU if there is one; the other device is "cpu".
+    `tiles.convolve`). Raises InputError if the file is missing or is not a denoiser, or if the
+    device is "gpu" and ONNX Runtime finds none.
     """
 
     def __init__(self, path: str, device: str = "auto") -> None:
@@ -68,12 +67,11 @@ class Denoiser:
     ) -> Iterator[Float32]:
         """Denoises an image; yields bands of rows from top to bottom, not clipped.
 
-        The image has shape (height, width, channels), 1 or 3 channels, float32, in [0, 1] or with
-        noise beyond. A gray model denoises each channel of a color image. With `average`, each tile
-        is denoised by `ensemble`. `progress` is called with numbers of denoised pixels.
+        The image has shape (height, width, 1 or 3), float32, in [0, 1] or with noise beyond. With
+        `average`, each tile is denoised by `ensemble`. See `tiles` for `progress`.
         """
         network = tiles.for_channels(self._run, self.channels)
-        denoise = (lambda images: ensemble(images, network)) if average else network
+        denoise = partial(ensemble, network=network) if average else network
         if self.side:
             return tiles.blend(image, denoise, self.side, progress)
         return tiles.convolve(image, denoise, self.scale, self.radius, progress)
@@ -88,8 +86,7 @@ def ensemble(images: Float32, network: Network) -> Float32:
 
     Each result is rotated and flipped back before it is averaged (Timofte et al., "Seven ways to
     improve example-based single image super resolution", 2016). Images have shape
-    (n, height, width, channels). Unless they are square, `network` must accept images of this
-    height and width and of the reverse.
+    (n, height, width, channels); unless they are square, `network` must accept both orientations.
     """
     total = np.zeros_like(images)
     for turns in range(4):
@@ -103,8 +100,5 @@ def ensemble(images: Float32, network: Network) -> Float32:
 
 def predictor(network: Network, average: bool) -> Network:
     """A function of images whose result is clipped to [0, 1]: `network`, or its `ensemble`."""
-
-    def predict(images: Float32) -> Float32:
-        return np.clip(ensemble(images, network) if average else network(images), 0, 1)
-
-    return predict
+    denoise = partial(ensemble, network=network) if average else network
+    return lambda images: np.clip(denoise(images), 0, 1)

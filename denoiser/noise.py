@@ -3,7 +3,7 @@
 Each block of images has its own seed, so results do not depend on batch size or call order.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,6 @@ Images = npt.NDArray[np.float32]
 Amount = float | tuple[float, float]
 
 BLOCK_SIZE = 1000  # images that share a random generator; another size gives other noise
-MAX_AMOUNT = 100.0
 
 
 class Kind(NamedTuple):
@@ -25,7 +24,7 @@ class Kind(NamedTuple):
     """
 
     add: Callable[[Any, Any, Any, Any], Any]
-    maximum: float = MAX_AMOUNT  # of the amount
+    maximum: float = 100  # of the amount
 
 
 def uniform(images: Any, amount: Any, rng: Any, xp: Any) -> Any:
@@ -80,19 +79,16 @@ KINDS = {
 }
 
 
-def check_amount(kind: str, amount: float) -> None:
-    """Raises ValueError unless `amount` is a valid amount of a kind of noise."""
+def check_amount(kind: str, amount: float | Sequence[float]) -> None:
+    """Raises ValueError unless `amount`, or each of several, is valid for a kind of noise."""
     maximum = KINDS[kind].maximum
-    if not 0 <= amount <= maximum:
+    if not 0 <= np.min(amount) <= np.max(amount) <= maximum:
         of = ", a fraction of the pixels," if maximum == 1 else ""
         raise ValueError(f"the amount of {kind} noise{of} must be from 0 to {maximum:g}")
 
 
 def generator(seed: int, split: str, block: int) -> np.random.Generator:
-    """The generator for images block·BLOCK_SIZE to (block + 1)·BLOCK_SIZE of a split.
-
-    `split` is "train", "val" or "test", or any other name of an array of images.
-    """
+    """The generator for images block·BLOCK_SIZE to (block + 1)·BLOCK_SIZE of the named split."""
     return np.random.default_rng([seed, *split.encode(), block])
 
 
@@ -102,11 +98,9 @@ def add_noise(
     """Noisy copies of images, clipped to [0, 1] unless `clip` is False.
 
     Images have shape (n, height, width, channels), float32, in [0, 1]; `kind` is one of KINDS. The
-    noise is independent for each pixel x and channel; U(0, 1) is uniform and N(0, 1) normal. Given
-    a range (low, high) as the amount, each image gets a random amount from it.
-
-    `rng` is a generator of NumPy, and the images and the result are NumPy arrays; or, with
-    `xp=keras.ops`, it is a `DeviceGenerator`, and they are tensors.
+    noise is independent for each pixel x and channel. Given a range (low, high) as the amount, each
+    image gets a random amount from it. `rng` is a generator of NumPy; or, with `xp=keras.ops`, it
+    is a `DeviceGenerator`, and the images and the result are tensors.
     """
     if isinstance(amount, tuple):
         count = xp.shape(images)[0]

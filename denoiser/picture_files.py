@@ -1,7 +1,6 @@
-"""Reads picture files with Pillow, whatever their format, as 8 or 16 bits per channel.
+"""Reads picture files with Pillow, whatever their format.
 
-Pillow reads 16 bits per channel only for gray pictures. It reduces color pictures of 16 bits, and
-gray pictures with an alpha channel, to 8 bits.
+Pillow reads 16 bits per channel only of gray pictures without an alpha channel, otherwise 8 bits.
 """
 
 import contextlib
@@ -60,8 +59,8 @@ class Picture(NamedTuple):
 def list_files(folder: str) -> list[str]:
     """The sorted paths of all files below a folder, relative to it, with / as the separator.
 
-    Hidden files and folders, whose names start with a dot, are left out, and so are special files.
-    Raises InputError if a folder cannot be read.
+    Hidden files and folders, whose names start with a dot, and special files are left out. Raises
+    InputError if a folder cannot be read.
     """
 
     def fail(error: OSError) -> None:
@@ -80,8 +79,7 @@ def list_files(folder: str) -> list[str]:
 def read_pixels(path: str, color: str) -> UInt8:
     """The pixels of a picture, upright, without its alpha channel: (height, width, 1 or 3), uint8.
 
-    `color` is one of COLORS. Colors become gray by the weights of ITU-R 601. 16 bits are scaled to
-    8. Raises InputError if the file cannot be read.
+    `color` is one of COLORS; colors become gray by the weights of ITU-R 601. Raises InputError.
     """
     picture = read(path)
     if picture.frames > 1:
@@ -102,8 +100,8 @@ def read(path: str, white: float | None = None) -> Picture:
     """Reads the first picture of a file, or of standard input if `path` is -.
 
     `white` is the value of white in pictures of 16 or 32 bits or of floating point, by default the
-    value that the file states. Raises InputError if the file is missing or broken, holds no
-    picture, has more than twice PIL.Image.MAX_IMAGE_PIXELS, or does not state the value of white.
+    value that the file states. Raises InputError if the picture cannot be read, has more than twice
+    PIL.Image.MAX_IMAGE_PIXELS, or does not state the value of white.
     """
     with errors_of(path), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about metadata, and pictures below twice the limit
@@ -115,12 +113,10 @@ def read(path: str, white: float | None = None) -> Picture:
             file.load()
             with contextlib.suppress(Exception):  # of broken EXIF, many types
                 ImageOps.exif_transpose(file, in_place=True)
-            alpha = None
             if file.mode[0] in "IF":
-                pixels, white = to_16_bits(path, file, white)
+                pixels, white, alpha = to_16_bits(path, file, white)
             else:
-                pixels, alpha = to_8_bits(file, gray_alpha)
-                white = WHITE_8
+                pixels, white, alpha = to_8_bits(file, gray_alpha)
             profile = file.info.get("icc_profile") or b""
             exif = read_exif(file)
         pixels = pixels.reshape(*pixels.shape[:2], -1)
@@ -136,24 +132,18 @@ def errors_of(path: str) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except Image.DecompressionBombError as error:
-        raise InputError(
-            f"{path}: {error} Cut the picture into smaller ones, or raise "
-            "PIL.Image.MAX_IMAGE_PIXELS"
-        ) from error
-    except UnidentifiedImageError as error:
-        raise InputError(
-            f"{path} is not a picture that Pillow can read: convert or remove the file"
-        ) from error
-    except MemoryError as error:
-        raise InputError(f"{path}: the picture does not fit in memory; cut it") from error
     except Exception as error:  # decoders raise SyntaxError, IndexError, struct.error, …
-        if isinstance(error, OSError) and error.errno:
-            raise InputError(f"{path}: {os.strerror(error.errno).lower()}") from error
-        raise InputError(
-            f"{path} cannot be read ({error or type(error).__name__}): repair, convert or remove "
-            "the file"
-        ) from error
+        reason = str(error) or type(error).__name__
+        message = f" cannot be read ({reason}): repair, convert or remove the file"
+        if isinstance(error, Image.DecompressionBombError):
+            message = f": {error} Cut the picture, or raise PIL.Image.MAX_IMAGE_PIXELS"
+        elif isinstance(error, UnidentifiedImageError):
+            message = " is not a picture that Pillow can read: convert or remove the file"
+        elif isinstance(error, MemoryError):
+            message = ": the picture does not fit in memory; cut it"
+        elif isinstance(error, OSError) and error.errno:
+            message = f": {os.strerror(error.errno).lower()}"
+        raise InputError(path + message) from error
 
 
 def read_exif(file: Image.Image) -> bytes | None:
@@ -167,10 +157,10 @@ def read_exif(file: Image.Image) -> bytes | None:
         return None
 
 
-def to_16_bits(path: str, file: Image.Image, white: float | None) -> tuple[Pixels, float]:
+def to_16_bits(path: str, file: Image.Image, white: float | None) -> tuple[Pixels, float, None]:
     """The pixels of a gray picture of more than 8 bits as uint16, and their value of white.
 
-    The color that a PNG of 16 bits declares as transparent is not kept.
+    There is no alpha channel: the color that a PNG of 16 bits declares as transparent is not kept.
     """
     white = white or stated_white(file)
     if white is None:
@@ -185,7 +175,7 @@ def to_16_bits(path: str, file: Image.Image, white: float | None) -> tuple[Pixel
     if file.mode in ("I", "F"):
         values = np.nan_to_num(values / np.float32(white)) * np.float32(WHITE_16)
         white = WHITE_16
-    return np.rint(np.clip(values, 0, WHITE_16)).astype(np.uint16), white
+    return np.rint(np.clip(values, 0, WHITE_16)).astype(np.uint16), white, None
 
 
 def stated_white(file: Image.Image) -> float | None:
@@ -200,23 +190,20 @@ def stated_white(file: Image.Image) -> float | None:
     return stated if isinstance(stated, int) and 0 < stated < most else most
 
 
-def to_8_bits(image: Image.Image, gray_alpha: bool) -> tuple[Pixels, Image.Image | None]:
-    """The pixels of a picture of 8 bits per channel, gray or RGB, and its alpha channel or None."""
+def to_8_bits(image: Image.Image, gray_alpha: bool) -> tuple[Pixels, float, Image.Image | None]:
+    """The pixels of a picture of 8 bits, gray or RGB, their value of white, and its alpha."""
     gray, alpha = gray_alpha or image.mode in GRAY, None
     if image.has_transparency_data:
         image = image.convert("LA" if gray else "RGBA")
         alpha = image.getchannel("A")
     mode = "L" if gray else "RGB"
-    return np.asarray(image if image.mode == mode else image.convert(mode)), alpha
+    return np.asarray(image if image.mode == mode else image.convert(mode)), WHITE_8, alpha
 
 
 def count_frames(source: str | io.BytesIO) -> int:
-    """The number of frames or pages; 1 if they cannot be counted.
-
-    The second picture of an MPO file, a JPEG variant of some cameras, is not counted.
-    """
+    """The number of frames or pages; 1 if they cannot be counted."""
     try:
-        with Image.open(source) as file:
+        with Image.open(source) as file:  # MPO: a JPEG of a camera, with a smaller copy
             return 1 if file.format == "MPO" else int(getattr(file, "n_frames", 1))
     except Exception:  # see `errors_of`
         return 1

@@ -23,9 +23,8 @@ def find_jobs(
 ) -> tuple[list[Job], list[str]]:
     """The pictures to denoise, and the paths of files in the folder that are left out.
 
-    `image` is a file, a folder or -; `output` and `clean` are described in the help of the command
-    line. Raises InputError if a path is missing or unsuitable, or, unless `overwrite`, if an output
-    would replace an input.
+    The help of the command line describes the arguments. Raises InputError if a path is missing or
+    unsuitable, or, unless `overwrite`, if an output would replace an input.
     """
     for path in filter(None, (image, clean)):
         if path != "-" and not Path(path).exists():
@@ -33,17 +32,20 @@ def find_jobs(
     if Path(image).is_dir():
         names, left_out = pictures_below(image, output)
         check_folder(output)
-        paths = [(str(Path(image, name)), str(Path(output, name))) for name in names]
+        paths = {name: (str(Path(image, name)), str(Path(output, name))) for name in names}
     else:
-        names, left_out = [Path(image).name], []
-        check_file(output, names[0])
-        paths = [(image, output)]
-    cleans = [clean] * len(names)
-    if clean is not None and Path(clean).is_dir():
-        cleans = [str(Path(clean, name)) for name in names]
-    jobs = [Job(*pair, path) for pair, path in zip(paths, cleans, strict=True)]
-    if not overwrite:
-        check_overwrite(jobs)
+        paths, left_out = {Path(image).name: (image, output)}, []
+        check_file(output, Path(image).name)
+    jobs = [
+        Job(*pair, str(Path(clean, name)) if clean and Path(clean).is_dir() else clean)
+        for name, pair in paths.items()
+    ]
+    inputs = {identity(path) for job in jobs for path in (job.source, job.clean) if path}
+    for job in jobs:
+        if not overwrite and identity(job.target) in inputs - {None}:
+            raise InputError(
+                f"{job.target} is also an input: choose another output, or pass --overwrite"
+            )
     return jobs, left_out
 
 
@@ -94,16 +96,6 @@ def check_writable(folder: Path) -> None:
             f"{folder}: the folder cannot be written to ({os.strerror(error.errno or 0).lower()}); "
             "choose another output"
         ) from error
-
-
-def check_overwrite(jobs: list[Job]) -> None:
-    """Raises InputError if an output is the same file as an input."""
-    inputs = {identity(path) for job in jobs for path in (job.source, job.clean) if path}
-    for job in jobs:
-        if identity(job.target) in inputs - {None}:
-            raise InputError(
-                f"{job.target} is also an input: choose another output, or pass --overwrite"
-            )
 
 
 def identity(path: str) -> tuple[int, int] | None:

@@ -37,8 +37,8 @@ def psnr(clean: Float64, images: Float64) -> Float64:
 def ssim(clean: Float64, images: Float64) -> Float64:
     """Structural similarity, the mean over the channels; NaN for images under 11x11.
 
-    Computed by scikit-image with the settings of Wang et al., "Image quality assessment: from error
-    visibility to structural similarity", 2004.
+    The settings are those of Wang et al., "Image quality assessment: from error visibility to
+    structural similarity", 2004.
     """
     import skimage.metrics  # takes a second; only needed here
 
@@ -46,7 +46,7 @@ def ssim(clean: Float64, images: Float64) -> Float64:
     if min(height, width) < WINDOW:
         return np.full(count, np.nan)
     # One call for all images, stacked to one tall image, is faster than a call per image. The
-    # mean covers only pixels whose window lies within their image, so neighbours do not mix.
+    # mean covers only pixels whose window lies within their image.
     _, similarity = skimage.metrics.structural_similarity(
         *(array.reshape(-1, width, channels) for array in (clean, images)),
         data_range=1,

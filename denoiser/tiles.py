@@ -24,8 +24,7 @@ def convolve(
 
     The result equals that of one call with the whole image, padded at the bottom and right to a
     multiple of `scale` by mirroring. An output pixel depends on input pixels within `radius`, and
-    on its position modulo `scale`; so tiles overlap, and start at multiples of `scale`. An image
-    that fits in one tile is denoised in one call.
+    on its position modulo `scale`; so tiles overlap, and start at multiples of `scale`.
     """
     height, width, _ = image.shape
     margin = round_up(radius, scale)
@@ -46,9 +45,9 @@ def convolve(
 def blend(image: Float32, network: Network, side: int, progress: Progress) -> Iterator[Float32]:
     """Denoises an image with a network of one tile size; yields bands of rows from top to bottom.
 
-    Square tiles overlap by half. Where tiles overlap, they are averaged; the weight of a pixel
-    grows with its distance from the edges of the tile, so that no seams show. An image smaller
-    than a tile is padded at the bottom and right by mirroring.
+    Square tiles overlap by half and are averaged; the weight of a pixel grows with its distance
+    from the edges of the tile, so that no seams show. An image smaller than a tile is padded at the
+    bottom and right by mirroring.
     """
     height, width, channels = image.shape
     full_height, full_width = max(height, side), max(width, side)
@@ -76,8 +75,8 @@ def blend(image: Float32, network: Network, side: int, progress: Progress) -> It
 def for_channels(network: Network, channels: int) -> Network:
     """A network for images of 1 or 3 channels, from a network of `channels`, 1 or 3.
 
-    A network of one channel denoises each channel of a color image. A network of three channels
-    denoises a gray image as three equal channels, whose mean is the result.
+    A gray network denoises each channel of a color image. A color network denoises a gray image as
+    three equal channels, whose mean is the result.
     """
 
     def call(images: Float32) -> Float32:
@@ -85,8 +84,7 @@ def for_channels(network: Network, channels: int) -> Network:
         if count == channels:
             return network(images)
         if channels == 1:
-            planes = [network(images[..., number : number + 1]) for number in range(count)]
-            return np.concatenate(planes, axis=3)
+            return np.concatenate([network(x) for x in np.split(images, count, axis=3)], axis=3)
         mean: Float32 = network(np.repeat(images, channels, axis=3)).mean(axis=3, keepdims=True)
         return mean
 
@@ -101,10 +99,9 @@ def run(network: Network, tiles: Sequence[Float32]) -> Iterator[Float32]:
 
 
 def padded(image: Float32, top: int, count: int, width: int) -> Float32:
-    """Rows `top` to `top + count` - 1 of an image padded by mirroring, `width` pixels wide.
+    """Rows `top` to `top + count` - 1 of an image padded to `width` pixels by mirroring.
 
-    The rows below the image mirror rows of this band, so `top` is 0 or the band contains at least
-    as many rows of the image as are added.
+    Rows below the image mirror rows of this band, which must have enough of them unless `top` is 0.
     """
     band = image[top : top + count]
     missing = (0, count - len(band)), (0, width - image.shape[1]), (0, 0)
@@ -112,10 +109,7 @@ def padded(image: Float32, top: int, count: int, width: int) -> Float32:
 
 
 def starts(length: int, side: int, step: int) -> list[int]:
-    """The positions of tiles of `side` pixels along an axis of `length` pixels, at least `side`.
-
-    Tiles start every `step` pixels, and the last one ends at the end of the axis.
-    """
+    """The positions of tiles of `side` pixels along an axis, every `step` pixels and at its end."""
     return [*range(0, length - side, step), length - side]
 
 
@@ -126,8 +120,7 @@ def spans(
 
     A tile covers pixels `start` to `start + side` - 1, and pixels `first` to `stop` - 1 of the
     result come from it; they are at least `margin` pixels away from its edges within the image.
-    The side is at most `limit`, about equal tiles cover the axis, and all sides and starts are
-    multiples of `scale` if `length`, `limit` and `margin` are.
+    The side is at most `limit`. Sides and starts are multiples of `scale` if the arguments are.
     """
     if length <= limit:
         return length, [(0, 0, length)]

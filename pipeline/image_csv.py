@@ -37,7 +37,7 @@ def read(
 
     Labels have shape (n,), images (n, side, side, channels), with up to 256x256 pixels. `label` is
     the name of the column of labels; labels are None if it is None, or if the header names nothing
-    but numbered pixels. `file` is uncompressed, and 255.0 in it means 255. Memory is bounded.
+    but numbered pixels. 255.0 in the file means 255. Memory is bounded.
 
     Without a header, the label, if any, is the first column. With a header, the columns are in any
     order, and an index that pandas wrote, without a name or named `Unnamed: 0`, is ignored:
@@ -47,8 +47,8 @@ def read(
     - Or the column `pixels` has all pixels of an image, separated by spaces. Then other columns,
       whose names have no numbers, are ignored.
 
-    Raises ValueError if the file is invalid. The message names the row, and the column if a cell is
-    invalid. It names load.label or load.color if another value of the parameter may fit the file.
+    Raises ValueError if the file is invalid, with its row and column, and with load.label or
+    load.color if another value of the parameter may fit the file.
     """
     blocks = read_lines(file)
     first = next(blocks)
@@ -75,10 +75,7 @@ def read(
 
 
 def read_lines(file: BinaryIO) -> Iterator[Lines]:
-    """Yields blocks of lines without empty lines. The first block is one line.
-
-    Raises ValueError if there is no line, or if a line is longer than MAX_LINE.
-    """
+    """Yields blocks of lines that are not empty, first a block of one line. Raises ValueError."""
     number, size = 1, 0
     while block := file.read(size) + file.readline(MAX_LINE):
         if len(block) >= MAX_LINE and not block.endswith(b"\n"):
@@ -169,7 +166,7 @@ def find_columns(names: list[str], label: str | None, color: str) -> list[int]:
 
 
 def sort_pixels(names: list[str], color: str) -> list[str]:
-    """The names in the order of their numbers, if any: one number, or a row and a column.
+    """The names in the order of their numbers: one, a row and a column, or none.
 
     Raises ValueError if a number is missing, or if so many pixels are not an image.
     """

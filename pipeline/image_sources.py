@@ -3,7 +3,9 @@
 import csv
 import gzip
 import itertools
+import sys
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
@@ -14,8 +16,7 @@ import numpy.typing as npt
 from denoiser import tiles
 from denoiser.errors import InputError
 from denoiser.picture_files import list_files, read_pixels
-from pipeline import image_csv
-from pipeline.npy import NpyWriter
+from pipeline import image_csv, npy
 from pipeline.params import Load
 
 UInt8 = npt.NDArray[np.uint8]
@@ -31,40 +32,36 @@ class Block(NamedTuple):
     picture: tuple[str, int, int] | None = None  # the file, width and height; None for a CSV
 
 
-def convert(parameter: str, load: Load, stem: Path) -> tuple[int, ...]:
+def convert(parameter: str, load: Load, stem: Path) -> int:
     """Stores the first `load.limit` images of the CSV or folder that load.PARAMETER names.
 
     Writes {stem}_images.npy, uint8; {stem}_labels.npy, uint8, or int8 with -1 for each image if
     there are no labels; and for a folder {stem}_pictures.csv, with the size of each picture and the
-    number of its images. Returns the height, width and channels of the images. Raises InputError if
-    the CSV or folder is missing or invalid.
+    number of its images. Returns the side of the images in pixels. Raises InputError if the CSV or
+    folder is missing or invalid.
     """
     path = getattr(load, parameter)
     folder = Path(path).is_dir()
     blocks = read_folder(path, load) if folder else read_csv(path, parameter, load)
-    first = next(blocks)
-    shape, label_type = first.images.shape[1:], "i1" if first.labels is None else "u1"
-    counts: dict[tuple[str, int, int], int] = {}
-    with (
-        NpyWriter(Path(f"{stem}_images.npy"), "u1", shape) as x,
-        NpyWriter(Path(f"{stem}_labels.npy"), label_type, ()) as y,
-    ):
+    first, limit = next(blocks), load.limit or sys.maxsize
+    counts, all_labels = Counter[tuple[str, int, int]](), []
+    with npy.NpyWriter(Path(f"{stem}_images.npy"), "u1", first.images.shape[1:]) as writer:
         for images, labels, picture in itertools.chain([first], blocks):
-            room = len(images) if load.limit is None else load.limit - x.rows
-            x.append(images[:room])
-            y.append((np.full(len(images), -1) if labels is None else labels)[:room])
+            count = min(len(images), limit - writer.rows)
+            writer.append(images[:count])
+            all_labels.append(np.full(count, -1, np.int8) if labels is None else labels[:count])
             if picture is not None:
-                counts[picture] = counts.get(picture, 0) + len(images[:room])
-            if x.rows == load.limit:
+                counts[picture] += count
+            if writer.rows == limit:
                 break
+    np.save(f"{stem}_labels.npy", np.concatenate(all_labels))
     if folder:
-        with open(
-            f"{stem}_pictures.csv", "w", encoding="utf-8", errors="surrogateescape", newline=""
-        ) as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["picture", "width", "height", "images"])
-            writer.writerows((*picture, count) for picture, count in counts.items())
-    return shape
+        path = f"{stem}_pictures.csv"
+        with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(["picture", "width", "height", "images"])
+            table.writerows((*picture, count) for picture, count in counts.items())
+    return writer.shape[0]
 
 
 def read_csv(path: str, parameter: str, load: Load) -> Iterator[Block]:
@@ -94,9 +91,8 @@ def open_csv(path: str) -> BinaryIO:
 def read_folder(path: str, load: Load) -> Iterator[Block]:
     """Yields the squares of each picture, in the order of the file names."""
     names = list_files(path)
-    labels = label_files(path, names) if load.label is not None else None
-    side = load.side
-    empty = True
+    labels = label_files(path, names) if load.label is not None else {}
+    side, empty = load.side, True
     for name in names:
         pixels = read_pixels(f"{path}/{name}", load.color)
         height, width, _ = pixels.shape
@@ -111,7 +107,7 @@ def read_folder(path: str, load: Load) -> Iterator[Block]:
             print(f"{shown} is left out: {width}x{height} pixels are too few", flush=True)
             continue
         for images in cut(pixels, side, load.stride or side):
-            label = None if labels is None else np.full(len(images), labels[name], np.uint8)
+            label = np.full(len(images), labels[name], np.uint8) if labels else None
             yield Block(images, label, (name, width, height))
             empty = False
     if empty:
@@ -120,11 +116,9 @@ def read_folder(path: str, load: Load) -> Iterator[Block]:
 
 
 def cut(image: UInt8, side: int, stride: int) -> Iterator[UInt8]:
-    """Yields each row of squares of an image, shape (n, side, side, channels).
+    """Yields each row of squares of an image of at least that size: (n, side, side, channels).
 
-    The image has shape (height, width, channels); height and width are at least `side`. Squares
-    start every `stride` pixels. The last square of a row or column ends at the edge of the image,
-    so that no pixel is left out if `stride` is at most `side`.
+    Squares start every `stride` pixels, and the last one of a row or column ends at the edge.
     """
     height, width, _ = image.shape
     for y in tiles.starts(height, side, stride):
@@ -132,19 +126,18 @@ def cut(image: UInt8, side: int, stride: int) -> Iterator[UInt8]:
         yield np.stack([band[:, x : x + side] for x in tiles.starts(width, side, stride)])
 
 
-def label_files(path: str, names: list[str]) -> dict[str, int] | None:
-    """The index of the class of each file, or None if there are no classes."""
+def label_files(path: str, names: list[str]) -> dict[str, int]:
+    """The index of the class of each file; empty if there are no classes."""
     folders = classes(names)
-    if not folders:
-        return None
-    if loose := [name for name in names if "/" not in name]:
+    loose = [name for name in names if "/" not in name]
+    if folders and loose:
         raise InputError(
             f"{path}: the sub-folders are the classes, but {loose[0]} is in none of them: "
             "move it, or set load.label to null"
         )
     if len(folders) > 256:
         raise InputError(f"{path} has {len(folders)} sub-folders, but 256 classes are the maximum")
-    return {name: folders.index(name.split("/")[0]) for name in names}
+    return {name: folders.index(name.split("/")[0]) for name in names if folders}
 
 
 def classes(names: list[str]) -> list[str]:

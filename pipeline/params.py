@@ -1,44 +1,30 @@
 """Reads params.yaml and validates its sections.
 
-A parameter that names a choice, such as the kind of noise, is a string here: the stage `check`
-compares it with the names of the choices.
+The stage `check` compares names, such as the kind of noise, with those of the choices.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, TypeVar
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeFloat,
-    PositiveFloat,
-    PositiveInt,
-    ValidationError,
-    ValidationInfo,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-    field_validator,
-)
+import pydantic
+from pydantic import ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from denoiser import noise
 from denoiser.errors import InputError
+from denoiser.noise import Amount
 
 FILE = "params.yaml"
-MOVED = {
-    f"train.{name}": f"runtime.{name}"
-    for name in ("backend", "device", "steps_per_execution", "tensorboard")
-}
 
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Text = Annotated[str, Field(min_length=1)]
+Units = Annotated[int, Field(ge=1, le=65536)]
+Filters = Annotated[int, Field(ge=1, le=4096)]
 
 
-class Section(BaseModel):
+class Section(pydantic.BaseModel):
     """A section of a YAML file: types and ranges are validated, unknown keys are rejected."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
@@ -65,7 +51,7 @@ class Split(Section):
     seed: Seed
 
 
-def number_or_range(value: Any, validate_number: ValidatorFunctionWrapHandler) -> noise.Amount:
+def number_or_range(value: Any, validate_number: Callable[[Any], float]) -> Amount:
     """Validates a number or a list [low, high]."""
     if not isinstance(value, list):
         return float(validate_number(value))
@@ -79,23 +65,9 @@ def number_or_range(value: Any, validate_number: ValidatorFunctionWrapHandler) -
 
 class Noise(Section):
     kind: str
-    amount: Annotated[NonNegativeFloat, WrapValidator(number_or_range)]
+    amount: Annotated[NonNegativeFloat, pydantic.WrapValidator(number_or_range)]
     clip: bool
     seed: Seed
-
-    @field_validator("amount")
-    @classmethod
-    def check_amount(cls, amount: noise.Amount, info: ValidationInfo) -> noise.Amount:
-        check_amounts({info.data.get("kind"): amount if isinstance(amount, tuple) else [amount]})
-        return amount
-
-
-def check_amounts(amounts: dict[Any, Any]) -> dict[Any, Any]:
-    """Raises ValueError if an amount of a known kind of noise is out of its range."""
-    for kind in amounts.keys() & noise.KINDS.keys():
-        for amount in amounts[kind]:
-            noise.check_amount(kind, amount)
-    return amounts
 
 
 class Baselines(Section):
@@ -105,11 +77,9 @@ class Baselines(Section):
 
 class Model(Section):
     kind: str
-    encoder: Annotated[list[Annotated[int, Field(ge=1, le=65536)]], Field(min_length=1)]
-    decoder: list[Annotated[int, Field(ge=1, le=65536)]]
-    filters: Annotated[
-        list[Annotated[int, Field(ge=1, le=4096)]], Field(min_length=1, max_length=8)
-    ]
+    encoder: Annotated[list[Units], Field(min_length=1)]
+    decoder: list[Units]
+    filters: Annotated[list[Filters], Field(min_length=1, max_length=8)]
     convolutions: Annotated[int, Field(ge=1, le=64)]
     activation: str
     residual: bool
@@ -154,8 +124,6 @@ class Robustness(Section):
     amounts: dict[str, Annotated[list[NonNegativeFloat], Field(min_length=1)]]
     seed: Seed
 
-    _check = field_validator("amounts")(check_amounts)
-
 
 class Classifier(Section):
     epochs: PositiveInt
@@ -171,10 +139,8 @@ class Plot(Section):
 
 SECTIONS: dict[str, type[Section]] = {
     section.__name__.lower(): section
-    for section in (
-        *(Fetch, Load, Split, Noise, Baselines, Model, Train, Runtime, Predict, Robustness),
-        *(Classifier, Plot),
-    )
+    for section in Section.__subclasses__()
+    if section is not Augment  # a part of Train
 }
 
 S = TypeVar("S", bound=Section)
@@ -204,21 +170,20 @@ def validate(params: dict[str, Any], section: type[S]) -> S:
         raise InputError(f"{FILE}: the section '{name}' is missing{suggest(name, params)}")
     try:
         return section.model_validate(params[name])
-    except ValidationError as error:
+    except pydantic.ValidationError as error:
         lines = [describe(name, section, detail) for detail in error.errors()]
         raise InputError(f"{FILE}: {'; '.join(lines)}") from None
 
 
 def describe(name: str, section: type[Section], error: ErrorDetails) -> str:
     """One validation error: the full name of the parameter, its value, and the allowed values."""
-    full_name = ".".join(str(part) for part in (name, *error["loc"]))
-    if full_name in MOVED and error["type"] == "extra_forbidden":
-        return f"{full_name} is now {MOVED[full_name]}"
-    if error["type"] == "extra_forbidden":
-        hint = suggest(str(error["loc"][-1]), section.model_fields)
-        return f"{full_name} is not a parameter{hint}"
+    full_name, key = ".".join(map(str, (name, *error["loc"]))), str(error["loc"][-1])
     if error["type"] == "missing":
         return f"{full_name} is missing"
+    if error["type"] == "extra_forbidden":
+        if name == "train" and key in Runtime.model_fields:  # a former name
+            return f"{full_name} is now runtime.{key}"
+        return f"{full_name} is not a parameter{suggest(key, section.model_fields)}"
     message = error["msg"].removeprefix("Value error, ")
     return f"{full_name} is {error['input']!r}: {message[0].lower()}{message[1:]}"
 

@@ -14,8 +14,7 @@ from denoiser.errors import InputError
 
 PARENT = os.getppid()  # read before the slow imports of the stages: stages/__init__.py imports this
 
-# The environment variable with the process ID of the program that started DVC, if any. When that
-# program ends, the stage ends as well, and DVC cleans up after the failed stage.
+# The environment variable with the process ID of the program that started DVC, if any.
 OWNER = "DENOISER_OWNER"
 
 
@@ -23,12 +22,10 @@ def run_stage(main: Callable[[], None]) -> NoReturn:
     """Runs the `main` function of a stage and exits with the status of `run_main`."""
     if "DVC_STAGE" in os.environ:  # DVC sets this variable for its stages
         threading.Thread(target=end_with_parent, daemon=True).start()
-    folder = os.open(".", os.O_RDONLY)
-    wait_for_other_stages(folder)
+    wait_for_other_stages()
     status = run_main(main)
-    # Skip the normal shutdown of Python. It aborted finished stages while threads of Arrow were
-    # still running (apache/arrow#34314), and after Ctrl-C during training it waited for seconds
-    # for threads of TensorFlow, which may in turn wait for Python.
+    # Without the shutdown of Python, which aborted finished stages while threads of Arrow ran
+    # (apache/arrow#34314), and which waits for seconds for threads of TensorFlow after Ctrl-C.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
@@ -53,10 +50,9 @@ def run_main(main: Callable[[], None]) -> int:
 
 
 def end_with_parent() -> None:
-    """Kills this process once DVC, or the program that started DVC, has ended.
+    """Kills this process once DVC, its parent, or the program that started DVC has ended.
 
-    Otherwise the stage would write its outputs among those of the next `dvc repro`. DVC is the
-    parent process because the commands in dvc.yaml start with `exec`.
+    Otherwise the stage would write its outputs among those of the next `dvc repro`.
     """
     while os.getppid() == PARENT and owner_is_alive():
         time.sleep(0.1)
@@ -75,11 +71,9 @@ def owner_is_alive() -> bool:
         return False
 
 
-def wait_for_other_stages(folder: int) -> None:
-    """Locks the folder until this process ends; waits while another stage holds the lock.
-
-    `folder` is an open file descriptor.
-    """
+def wait_for_other_stages() -> None:
+    """Locks the folder until this process ends; waits while another stage holds the lock."""
+    folder = os.open(".", os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

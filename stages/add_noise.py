@@ -1,9 +1,8 @@
 """Adds noise to the clean images of each split, or takes the given noisy images."""
 
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
-
-import numpy as np
 
 from denoiser import files, noise
 from denoiser.errors import InputError
@@ -21,17 +20,15 @@ def main() -> None:
             take_pairs(params.read(params.Load), folder)
             return
         for split in SOURCES:
-            with (
-                npy.NpyReader(f"data/split/x_{split}.npy") as clean,
-                npy.NpyWriter(folder / f"x_{split}.npy", np.float32, clean.shape[1:]) as noisy,
-            ):
-                for block, images in enumerate(clean.blocks(noise.BLOCK_SIZE)):
-                    rng = noise.generator(section.seed, split, block)
-                    noisy.append(
-                        noise.add_noise(
-                            images, section.kind, section.amount, rng, clip=section.clip
-                        )
-                    )
+            npy.write(folder / f"x_{split}.npy", noisy_blocks(split, section))
+
+
+def noisy_blocks(split: str, section: params.Noise) -> Iterator[noise.Images]:
+    """Yields the images of a split with noise."""
+    clean = npy.blocks(f"data/split/x_{split}.npy", noise.BLOCK_SIZE)
+    for number, images in enumerate(clean):
+        rng = noise.generator(section.seed, split, number)
+        yield noise.add_noise(images, section.kind, section.amount, rng, clip=section.clip)
 
 
 def take_pairs(load: params.Load, folder: Path) -> None:
@@ -59,10 +56,7 @@ def check_pairs(clean: str, noisy: str, converted: Path, source: str) -> None:
                     f"{noisy} must have pictures of the same names and sizes as {clean}, "
                     f"but it has {b} instead of {a} (picture,width,height,images)"
                 )
-    shapes = []
-    for folder in folders:
-        with npy.NpyReader(f"{folder}/{source}_images.npy") as images:
-            shapes.append(images.shape)
+    shapes = [npy.NpyReader(f"{folder}/{source}_images.npy").shape for folder in folders]
     if shapes[0] != shapes[1]:
         raise InputError(
             f"{noisy} has images of the shape {shapes[1]}, but {clean} of {shapes[0]} "

@@ -6,13 +6,11 @@ Threads use all cores: NumPy, SciPy and scikit-image release the GIL while they 
 import json
 import math
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from denoiser import classical, scores
-from denoiser.classical import Denoiser
 from denoiser.errors import InputError
 from denoiser.files import atomic_write
 from pipeline import npy, params
@@ -25,56 +23,49 @@ KEPT_IMAGES = 100  # test images kept of each method, the limit of plot.images
 
 def main() -> None:
     section = params.read(params.Baselines)
-    fitted = fit(section)
-    settings = {method: setting for method, (setting, _) in fitted.items()}
-    denoisers = {method: denoiser for method, (_, denoiser) in fitted.items()}
-    results = {split: score(split, denoisers) for split in ("val", "test")}
-    with (
-        atomic_write("data/baselines") as folder,
-        npy.NpyReader("data/noisy/x_test.npy") as noisy,
-    ):
+    with ThreadPoolExecutor() as pool:
+        fitted = fit(section, pool)
+        settings = {method: setting for method, (setting, _) in fitted.items()}
+        denoisers = {method: denoiser for method, (_, denoiser) in fitted.items()}
+        results = {split: score(split, denoisers, pool) for split in ("val", "test")}
+    with atomic_write("data/baselines") as folder, npy.NpyReader("data/noisy/x_test.npy") as noisy:
         folder.mkdir()
         for method, denoiser in denoisers.items():
             np.save(folder / f"{method}.npy", denoiser(noisy.rows(0, KEPT_IMAGES)))
         if denoisers:
             best = max(denoisers, key=lambda method: results["val"][method]["psnr"] or 0)
-            with npy.NpyWriter(folder / "x_test.npy", np.float32, noisy.shape[1:]) as x:
-                for images in noisy.blocks(BLOCK_SIZE):
-                    x.append(denoisers[best](images))
+            npy.write(folder / "x_test.npy", map(denoisers[best], noisy.blocks(BLOCK_SIZE)))
     with atomic_write("metrics/baselines.json") as path:
         path.write_text(json.dumps(results | {"settings": settings}, indent=2) + "\n")
 
 
-def fit(section: params.Baselines) -> dict[str, classical.Fitted]:
+def fit(section: params.Baselines, pool: ThreadPoolExecutor) -> dict[str, classical.Fitted]:
     """The setting, if any, and the denoiser of each method."""
     with (
         npy.NpyReader("data/noisy/x_train.npy") as all_noisy,
         npy.NpyReader("data/split/x_train.npy") as all_clean,
-        ThreadPoolExecutor() as pool,
     ):
         linear_methods = [method for method in section.methods if method in classical.LINEAR]
         values = math.prod(all_clean.shape[1:])
         check_size(section, linear_methods, len(all_clean), values)
         count = max(1, min(TUNING_IMAGES, len(all_clean) // 5))
-        noisy, clean = all_noisy.rows(0, count), all_clean.rows(0, count)
+        tuning = all_noisy.rows(0, count), all_clean.rows(0, count)
         futures = {
-            method: pool.submit(classical.TUNED[method], noisy, clean)
+            method: pool.submit(classical.TUNED[method], *tuning)
             for method in section.methods
             if method in classical.TUNED
         }
-        fitted: dict[str, classical.Fitted] = {}
         if linear_methods:
             starts = range(count, len(all_clean), BLOCK_SIZE)
             bounds = ((start, start + BLOCK_SIZE) for start in starts)
             pairs = ((all_noisy.rows(*bound), all_clean.rows(*bound)) for bound in bounds)
-            linear = classical.Linear(pairs, values)
+            settings = classical.Linear(pairs, values), *tuning, section.pca_components
             for method in linear_methods:
-                fit_linear = classical.LINEAR[method]
-                fitted[method] = fit_linear(linear, noisy, clean, section.pca_components)
-        fitted |= {method: future.result() for method, future in futures.items()}
-    for method in section.methods:
-        print(f"{method}: {fitted[method][0]}", flush=True)
-    return {method: fitted[method] for method in section.methods}
+                futures[method] = pool.submit(classical.LINEAR[method], *settings)
+    fitted = {method: futures[method].result() for method in section.methods}
+    for method, (setting, _) in fitted.items():
+        print(f"{method}: {setting}", flush=True)
+    return fitted
 
 
 def check_size(section: params.Baselines, linear: list[str], count: int, values: int) -> None:
@@ -92,27 +83,26 @@ def check_size(section: params.Baselines, linear: list[str], count: int, values:
         )
 
 
-def score(split: str, denoisers: dict[str, Denoiser]) -> dict[str, dict[str, float | None]]:
+def score(
+    split: str, denoisers: dict[str, classical.Denoiser], pool: ThreadPoolExecutor
+) -> dict[str, dict[str, float | None]]:
     """The mean of each metric of each method on a split."""
+
+    def read(kind: str, start: int) -> classical.Images:
+        with npy.NpyReader(f"data/{kind}/x_{split}.npy") as images:
+            return images.rows(start, start + BLOCK_SIZE)
+
+    def score_block(start: int) -> dict[str, scores.Scores]:
+        """Each metric of each image of the block that begins at image `start`, for each method."""
+        clean, noisy = read("split", start), read("noisy", start)
+        return {name: scores.score(clean, denoise(noisy)) for name, denoise in denoisers.items()}
+
     with npy.NpyReader(f"data/split/x_{split}.npy") as clean:
-        starts = range(0, len(clean), BLOCK_SIZE)
-    with ThreadPoolExecutor() as pool:
-        blocks = list(pool.map(partial(score_block, split, denoisers), starts))
+        blocks = list(pool.map(score_block, range(0, len(clean), BLOCK_SIZE)))
     return {
         method: scores.means(scores.concatenate([block[method] for block in blocks]))
         for method in denoisers
     }
-
-
-def score_block(split: str, denoisers: dict[str, Denoiser], start: int) -> dict[str, scores.Scores]:
-    """Each metric of each image of the block that begins at image `start`, for each method."""
-    stop = start + BLOCK_SIZE
-    with (
-        npy.NpyReader(f"data/noisy/x_{split}.npy") as noisy,
-        npy.NpyReader(f"data/split/x_{split}.npy") as clean,
-    ):
-        images, truth = noisy.rows(start, stop), clean.rows(start, stop)
-    return {method: scores.score(truth, denoiser(images)) for method, denoiser in denoisers.items()}
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Validates all of params.yaml, so that a mistake is reported before any other stage runs."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +29,9 @@ CHOICES: dict[str, Iterable[str]] = {
     "robustness.amounts": noise.KINDS,
     "plot.colormap": ("binary", "gray"),
 }
-# Folders that stages replace as a whole.
-REPLACED = {
-    Path("data", name) for name in ("images", "split", "noisy", "baselines", "denoised", "scores")
-}
 FETCHED = Path("data/raw")  # the folder of the outputs of `fetch`
-UNTRACKED = (
-    ": experiments with --temp or --queue contain only files that Git or DVC tracks; "
-    "run `dvc add` for the data, then `git add` for the new .dvc file"
-)
+# Folders that stages replace as a whole.
+REPLACED = {Path("data", name) for name in "images split noisy baselines denoised scores".split()}
 
 
 def main() -> None:
@@ -53,7 +47,7 @@ def main() -> None:
         except InputError as error:
             mistakes.append(str(error))
     if not mistakes:
-        found = wrong_choices(content) or contradictions(content)
+        found = [*wrong_choices(content)] or contradictions(content)
         mistakes = [f"{params.FILE}: {mistake}" for mistake in found]
     if mistakes:
         raise InputError("; ".join(mistakes))
@@ -63,84 +57,77 @@ def main() -> None:
         path.write_text(f"{params.FILE} is valid\n")
 
 
-def wrong_choices(content: dict[str, Any]) -> list[str]:
+def wrong_choices(content: dict[str, Any]) -> Iterator[str]:
     """Describes names that are not among CHOICES; a parameter has one name or several."""
-    found = []
     for full_name, names in CHOICES.items():
-        section, _, key = full_name.partition(".")
+        section, key = full_name.split(".")
         value = content[section][key]
         for name in [value] if isinstance(value, str) else value:
             if name not in names:
                 close = params.suggest(name, names)
-                found.append(f"{full_name}: '{name}' is not one of {', '.join(names)}{close}")
-    return found
+                yield f"{full_name}: '{name}' is not one of {', '.join(names)}{close}"
 
 
-def contradictions(content: dict[str, Any]) -> list[str]:
+def contradictions(content: dict[str, Any]) -> Iterator[str]:
     """Describes values that are valid by themselves, but not together."""
-    load, train, pairs = content["load"], content["train"], content["noise"]["kind"] == "pairs"
+    load, train, kind = content["load"], content["train"], content["noise"]["kind"]
+    pairs, amounts = kind == "pairs", content["robustness"]["amounts"]
+    noises = [] if pairs else [("noise.amount", kind, content["noise"]["amount"])]
+    noises += [(f"robustness.amounts.{kind}", kind, amounts[kind]) for kind in amounts]
+    for name, kind, amount in noises:
+        try:
+            noise.check_amount(kind, amount)
+        except ValueError as error:
+            yield f"{name} is {amount}: {error}"
     keys = ("train", "test", "noisy_train", "noisy_test")
     paths = {key: Path(os.path.relpath(load[key])) for key in keys}
-    found = [
-        f"load.{key} is {load[key]}, which is empty with fetch.source 'none': "
-        "set it to the path of a CSV or a folder of pictures"
-        for key in (keys if pairs else keys[:2])
-        if content["fetch"]["source"] == "none" and paths[key].parent == FETCHED
-    ]
-    found += [
-        f"noise.kind is 'pairs', but load.noisy_{key} and load.{key} are both {load[key]}: "
-        f"set load.noisy_{key} to the noisy images"
-        for key in ("train", "test")
-        if pairs and paths[key] == paths[f"noisy_{key}"] and not found
-    ]
-    found += [
-        f"load.{key} is {load[key]}, in a folder that a stage replaces: move it to another folder"
-        for key, path in paths.items()
-        if REPLACED & {path, *path.parents}
-    ]
-    found += [
-        f"load.{key} is {load[key]}, which does not exist{UNTRACKED if in_experiment() else ''}"
-        for key, path in paths.items()
-        if path.parent != FETCHED and not is_available(path)
-    ]
+    for key, path in paths.items():
+        given, fetched = f"load.{key} is {load[key]}", path.parent == FETCHED
+        used = pairs or not key.startswith("noisy_")
+        if fetched and used and content["fetch"]["source"] == "none":
+            yield (
+                f"{given}, which is empty with fetch.source 'none': "
+                "set it to the path of a CSV or a folder of pictures"
+            )
+        elif pairs and path == paths.get(f"noisy_{key}"):
+            yield (
+                f"noise.kind is 'pairs', but load.noisy_{key} and load.{key} are both "
+                f"{load[key]}: set load.noisy_{key} to the noisy images"
+            )
+        elif REPLACED & {path, *path.parents}:
+            yield f"{given}, in a folder that a stage replaces: move it to another folder"
+        elif not fetched and not is_available(path):
+            remedy = (
+                ": experiments with --temp or --queue contain only files that Git or DVC tracks; "
+                "run `dvc add` for the data, then `git add` for the new .dvc file"
+            )
+            yield f"{given}, which does not exist{remedy if '.dvc' in Path.cwd().parts else ''}"
     if pairs and train["fresh_noise"]:
-        found.append(
+        yield (
             "train.fresh_noise adds synthetic noise, which noise.kind 'pairs' excludes: set "
             "train.fresh_noise to false"
         )
     if content["model"]["residual"] and train["loss"] == "binary_crossentropy":
-        found.append(
+        yield (
             "train.loss is 'binary_crossentropy', which needs results from 0 to 1: with "
             "model.residual, choose another loss, such as mse or psnr"
         )
-    return found + size_contradictions(content)
-
-
-def size_contradictions(content: dict[str, Any]) -> list[str]:
-    """Describes values that do not fit the size of the squares, if load.side sets it."""
-    side, baselines = content["load"]["side"], content["baselines"]
-    if side is None:
-        return []
-    found = []
-    if content["train"]["loss"] == "ssim" and side < scores.WINDOW:
-        found.append(f"load.side is {side}, but train.loss 'ssim' needs at least {scores.WINDOW}")
-    values = side**2 * picture_files.COLORS[content["load"]["color"]]
-    if values > classical.MAX_VALUES and classical.LINEAR.keys() & set(baselines["methods"]):
-        found.append(
+    if load["side"] is None:
+        return  # the stages compare the values with the size of the images
+    values = load["side"] ** 2 * picture_files.COLORS[load["color"]]
+    methods, components = content["baselines"]["methods"], content["baselines"]["pca_components"]
+    if train["loss"] == "ssim" and load["side"] < scores.WINDOW:
+        yield f"load.side is {load['side']}, but train.loss 'ssim' needs at least {scores.WINDOW}"
+    if values > classical.MAX_VALUES and classical.LINEAR.keys() & set(methods):
+        yield (
             f"baselines.methods contains {' or '.join(classical.LINEAR)}, which need too much "
             f"memory for squares of {values} values (load.side): remove them"
         )
-    elif "pca" in baselines["methods"] and baselines["pca_components"] > values:
-        found.append(
-            f"baselines.pca_components is {baselines['pca_components']}, but a square has {values} "
-            "values (load.side)"
+    elif "pca" in methods and components > values:
+        yield (
+            f"baselines.pca_components is {components}, but a square has {values} values "
+            "(load.side)"
         )
-    return found
-
-
-def in_experiment() -> bool:
-    """Whether DVC runs this stage in a temporary copy of the project, below .dvc/tmp."""
-    return ".dvc" in Path.cwd().parts
 
 
 def is_available(path: Path) -> bool:

@@ -27,9 +27,8 @@ def main() -> None:
         print(f"classifying on {backend.start(runtime.backend, runtime.device)}", flush=True)
         model = keras_files.load_model(keras_files.CLASSIFIER)
         for name in accuracy:
-            with npy.NpyReader(IMAGES[name]) as images:
-                blocks = images.blocks(keras_files.BATCH_SIZE)
-                probabilities = np.concatenate([model.predict_on_batch(block) for block in blocks])
+            blocks = npy.blocks(IMAGES[name], keras_files.BATCH_SIZE)
+            probabilities = np.concatenate([model.predict_on_batch(block) for block in blocks])
             accuracy[name] = round(float((probabilities.argmax(axis=1) == labels).mean()), 6)
     with atomic_write("metrics/classification.json") as path:
         path.write_text(json.dumps({"accuracy": accuracy}, indent=2) + "\n")

@@ -3,10 +3,8 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from denoiser import scores
@@ -26,10 +24,7 @@ def main() -> None:
     pairs = [(split, variant) for split in SPLITS for variant in VARIANTS]
     with ThreadPoolExecutor() as pool:  # NumPy and SciPy release the GIL while they compute
         results = dict(zip(pairs, pool.map(score, *zip(*pairs, strict=True)), strict=True))
-    labels = {split: npy.load_npy(f"data/split/y_{split}.npy") for split in SPLITS}
-    images = pd.concat(
-        [per_image(split, labels[split], results) for split in SPLITS], ignore_index=True
-    )
+    images = pd.concat([per_image(split, results) for split in SPLITS], ignore_index=True)
     summary = {
         split: {variant: scores.means(results[split, variant]) for variant in VARIANTS}
         for split in SPLITS
@@ -48,26 +43,19 @@ def main() -> None:
 
 def score(split: str, variant: str) -> scores.Scores:
     """Each metric of each image of a split, shape (n,)."""
-    with (
-        npy.NpyReader(f"data/split/x_{split}.npy") as clean,
-        npy.NpyReader(f"data/{variant}/x_{split}.npy") as images,
-    ):
-        pairs = zip(clean.blocks(BLOCK_SIZE), images.blocks(BLOCK_SIZE), strict=True)
-        return scores.score_all(pairs)
+    paths = f"data/split/x_{split}.npy", f"data/{variant}/x_{split}.npy"
+    clean, images = (npy.blocks(path, BLOCK_SIZE) for path in paths)
+    return scores.score_all(zip(clean, images, strict=True))
 
 
-def per_image(
-    split: str, labels: npt.NDArray[Any], results: dict[tuple[str, str], scores.Scores]
-) -> pd.DataFrame:
+def per_image(split: str, results: dict[tuple[str, str], scores.Scores]) -> pd.DataFrame:
     """One row per image: its split, its index, its label, and each metric of each variant."""
-    return pd.DataFrame(
-        {"split": split, "image": np.arange(len(labels)), "label": labels}
-        | {
-            f"{metric}_{variant}": results[split, variant][metric]
-            for metric in scores.METRICS
-            for variant in VARIANTS
-        }
-    )
+    labels = npy.load_npy(f"data/split/y_{split}.npy")
+    table = pd.DataFrame({"split": split, "image": np.arange(len(labels)), "label": labels})
+    for metric in scores.METRICS:
+        for variant in VARIANTS:
+            table[f"{metric}_{variant}"] = results[split, variant][metric]
+    return table
 
 
 def methods(baselines: Summary, summary: Summary) -> pd.DataFrame:
@@ -87,11 +75,10 @@ def methods(baselines: Summary, summary: Summary) -> pd.DataFrame:
 
 def by_class(images: pd.DataFrame) -> pd.DataFrame:
     """One row per label: for each split the number of images and the mean of each metric."""
-    columns = [f"{metric}_{variant}" for metric in scores.METRICS for variant in VARIANTS]
     tables = []
     for split in SPLITS:
-        groups = images[images["split"] == split].groupby("label")
-        table = groups[columns].mean()
+        groups = images[images["split"] == split].drop(columns=["split", "image"]).groupby("label")
+        table = groups.mean()
         table.insert(0, "images", groups.size())
         tables.append(table.add_prefix(f"{split}_"))
     joined = pd.concat(tables, axis=1).sort_index()

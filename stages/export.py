@@ -5,7 +5,7 @@ from pathlib import Path
 from denoiser.model import DENOISER
 from pipeline import params
 from pipeline.process import run_stage
-from training import backend, export, keras_files
+from training import backend, keras_files, onnx_export
 
 FETCHED = Path("data/raw/train.csv")
 
@@ -18,7 +18,7 @@ def main() -> None:
     }
     backend.start("tensorflow", "cpu")  # the converter needs TensorFlow
     trained = keras_files.load_model(keras_files.DENOISER)
-    export.export_network(trained, dict(params.read(params.Model)), DENOISER, metadata)
+    onnx_export.export_network(trained, dict(params.read(params.Model)), DENOISER, metadata)
 
 
 def describe(noise: params.Noise) -> str:

@@ -17,14 +17,12 @@ BLOCK_SIZE = 2000  # rows per block
 
 def main() -> None:
     source = params.read(params.Fetch).source
-    if source == "none":  # nothing to download, but DVC requires the outputs
-        for name in ("train", "test"):
-            with atomic_write(f"data/raw/{name}.csv") as path:
-                path.touch()
-        return
-    for name, (images, labels) in data_sets.DATA_SETS[source]().items():
+    data = {} if source == "none" else data_sets.DATA_SETS[source]()
+    for name in ("train", "test"):
         with atomic_write(f"data/raw/{name}.csv") as path:
-            write_csv(path, images, labels)
+            path.touch()  # DVC requires the outputs, even of no data set
+            if data:
+                write_csv(path, *data[name])
 
 
 def write_csv(path: Path, images: UInt8, labels: UInt8) -> None:

@@ -13,21 +13,14 @@ def main() -> None:
     load = params.read(params.Load)
     with atomic_write("data/images") as folder:
         folder.mkdir()
-        train, test = (
-            image_sources.convert(split, load, folder / split) for split in ("train", "test")
-        )
-        if train != test:
+        sides = [image_sources.convert(name, load, folder / name) for name in ("train", "test")]
+        if sides[0] != sides[1]:
+            train, test = (f"{side}x{side} pixels" for side in sides)
             raise InputError(
-                f"{load.train} has images of {size(train)}, but {load.test} of {size(test)}: "
-                "both must have the same size"
+                f"{load.train} has images of {train}, but {load.test} of {test}: both must have "
+                "the same size"
             )
         check_classes(load)
-
-
-def size(shape: tuple[int, ...]) -> str:
-    """The shape of an image as text."""
-    height, width, channels = shape
-    return f"{width}x{height} pixels with {channels} channel{'s'[: channels > 1]}"
 
 
 def check_classes(load: params.Load) -> None:

@@ -1,7 +1,5 @@
 """Denoises the noisy validation and test images with the trained model."""
 
-import numpy as np
-
 from denoiser import model
 from denoiser.files import atomic_write
 from pipeline import npy, params
@@ -10,23 +8,16 @@ from training import backend, keras_files
 
 
 def main() -> None:
-    network = params.read(params.Model), params.read(params.Train)
-    runtime = params.read(params.Runtime)
-    portable = backend.portable(network[0].kind, network[1].precision)
-    device = backend.start(runtime.backend, runtime.device, portable)
-    print(f"predicting on {device}", flush=True)
-    autoencoder = keras_files.load_model(keras_files.DENOISER)
-    ensemble = params.read(params.Predict).ensemble
-    denoise = model.predictor(autoencoder.predict_on_batch, ensemble)
+    kind, precision = params.read(params.Model).kind, params.read(params.Train).precision
+    runtime, portable = params.read(params.Runtime), backend.portable(kind, precision)
+    print(f"predicting on {backend.start(runtime.backend, runtime.device, portable)}", flush=True)
+    network = keras_files.load_model(keras_files.DENOISER).predict_on_batch
+    denoise = model.predictor(network, params.read(params.Predict).ensemble)
     with atomic_write("data/denoised") as folder:
         folder.mkdir()
-        for split in ("val", "test"):
-            with (
-                npy.NpyReader(f"data/noisy/x_{split}.npy") as noisy,
-                npy.NpyWriter(folder / f"x_{split}.npy", np.float32, noisy.shape[1:]) as denoised,
-            ):
-                for images in noisy.blocks(keras_files.BATCH_SIZE):
-                    denoised.append(denoise(images))
+        for name in ("x_val.npy", "x_test.npy"):
+            noisy = npy.blocks(f"data/noisy/{name}", keras_files.BATCH_SIZE)
+            npy.write(folder / name, map(denoise, noisy))
 
 
 if __name__ == "__main__":

@@ -32,35 +32,29 @@ def holdout(split: params.Split) -> tuple[Indices, Indices]:
     All squares of a picture are in the same part, because squares of one picture resemble each
     other, and may overlap. Raises InputError if a part would be empty.
     """
-    counts = None
+    with npy.NpyReader("data/images/train_labels.npy") as labels:
+        rows = np.arange(len(labels))
+    groups: Indices | list[Indices] = rows[:, None]
     if PICTURES.exists():
         with open(PICTURES, encoding="utf-8", errors="surrogateescape", newline="") as file:
             counts = [int(row["images"]) for row in csv.DictReader(file)]
-    with npy.NpyReader("data/images/train_labels.npy") as labels:
-        groups, name = (len(labels), "rows") if counts is None else (len(counts), "pictures")
+        groups = np.split(rows, np.cumsum(counts)[:-1])
     try:
         train, val = train_test_split(
-            np.arange(groups), test_size=split.validation_fraction, random_state=split.seed
+            groups, test_size=split.validation_fraction, random_state=split.seed
         )
     except ValueError as error:
         raise InputError(
             f"params.yaml: split.validation_fraction is {split.validation_fraction}, "
-            f"which leaves no images for one part of {groups} {name}: {error}"
+            f"which leaves no images for one part of {len(groups)} rows or pictures: {error}"
         ) from error
-    if counts is None:
-        return train, val
-    rows = np.split(np.arange(sum(counts)), np.cumsum(counts)[:-1])
-    return np.concatenate([rows[i] for i in train]), np.concatenate([rows[i] for i in val])
+    return np.concatenate(train), np.concatenate(val)
 
 
 def write_split(source: str, rows: Indices | None, folder: Path, split: str) -> None:
-    """Writes rows of a set of images, or all of them, as x_{split}.npy (scaled) and y_{split}.npy.
-
-    The indices of the rows are written to rows_{split}.npy.
-    """
-    images, labels = (Path(f"data/images/{source}_{name}.npy") for name in ("images", "labels"))
-    npy.write_scaled(images, rows, folder / f"x_{split}.npy")
-    y = npy.load_npy(str(labels))
+    """Writes x_{split}.npy, scaled, and y_{split}.npy: all rows, or those of rows_{split}.npy."""
+    npy.write_scaled(Path(f"data/images/{source}_images.npy"), rows, folder / f"x_{split}.npy")
+    y = npy.load_npy(f"data/images/{source}_labels.npy")
     if rows is not None:
         y = y[rows]
         np.save(folder / f"rows_{split}.npy", rows.astype(np.int32))

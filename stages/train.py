@@ -17,8 +17,7 @@ def main() -> None:
     model_params, train = params.read(params.Model), params.read(params.Train)
     noise_params, runtime = params.read(params.Noise), params.read(params.Runtime)
     noisy, clean, noisy_val, clean_val = (npy.NpyReader(path) for path in DATA)
-    shape = clean.shape[1:]
-    check_sizes(train, len(clean), shape)
+    check_sizes(train, len(clean), min(clean.shape[1:3]))
     portable = backend.portable(model_params.kind, train.precision)
     device = backend.start(runtime.backend, runtime.device, portable)
     devices = backend.distribute(runtime.backend)
@@ -42,8 +41,8 @@ def main() -> None:
         if augmented:
             images = augment(images, rng, **dict(train.augment))
         if train.fresh_noise:
-            kind, amount, clip = noise_params.kind, noise_params.amount, noise_params.clip
-            return noise.add_noise(images[0], kind, amount, rng, keras.ops, clip), images[0]
+            settings = noise_params.kind, noise_params.amount, rng, keras.ops, noise_params.clip
+            return noise.add_noise(images[0], *settings), images[0]
         return images
 
     one_step = devices > 1 and runtime.backend == "tensorflow"  # see MultiStepModel
@@ -54,19 +53,15 @@ def main() -> None:
     validation = Blocks(noisy_val, clean_val, **sizes)
     keras.utils.set_random_seed(train.seed)
     keras.config.set_dtype_policy(train.precision)
-    network = networks.build(shape, **dict(model_params))
+    network = networks.build(clean.shape[1:], **dict(model_params))
     total = train.epochs * blocks.steps_per_epoch
     warmup = round(train.warmup * total)
     rate = optimizers.schedule(train.schedule, train.learning_rate, warmup, total)
-    settings = train.optimizer, rate, train.loss, train.weight_decay
-    model = fit.compile_model(
-        network,
-        *settings,
-        prepare=prepare if augmented or train.fresh_noise else None,
-        xla=model_params.kind == "dense" or device != "CPU",
-    )
-    if devices > 1:
-        device = f"{devices} x {device}"
+    prepared = prepare if augmented or train.fresh_noise else None
+    xla = model_params.kind == "dense" or device != "CPU"
+    optimizer = train.optimizer, rate, train.loss, train.weight_decay
+    model = fit.compile_model(network, *optimizer, prepared, xla)
+    device = f"{devices} x {device}" if devices > 1 else device
     network.summary()
     print(f"training on {device} with {runtime.backend}", flush=True)
     key = checkpoints.key(DATA, model_params, train, noise_params, runtime.backend, device)
@@ -75,24 +70,20 @@ def main() -> None:
     if checkpoint is not None:
         log.resume(checkpoint["losses"].tolist())
 
-    callbacks: list[keras.callbacks.Callback] = []
+    callbacks = []
     if runtime.tensorboard:
         sections = {"model": model_params, "noise": noise_params, "train": train}
-        callbacks = tensorboard_log.callbacks(
-            model,
-            {name: section.model_dump() for name, section in sections.items()},
-            noisy_val.rows(0, LOGGED_IMAGES),
-            clean_val.rows(0, LOGGED_IMAGES),
-            resumed=checkpoint is not None,
-        )
+        settings = {name: section.model_dump() for name, section in sections.items()}
+        images = noisy_val.rows(0, LOGGED_IMAGES), clean_val.rows(0, LOGGED_IMAGES)
+        callbacks = tensorboard_log.callbacks(model, settings, *images, checkpoint is not None)
 
     def after_epoch(checkpoint: fit.Checkpoint) -> None:
         checkpoints.save(key, checkpoint)
         log.add(*checkpoint["losses"][-1].tolist())
 
-    stopping = train.epochs, train.patience
+    stop = train.epochs, train.patience
     try:
-        fit.fit(model, blocks, validation, *stopping, after_epoch, checkpoint, callbacks)
+        fit.fit(model, blocks, validation, *stop, after_epoch, checkpoint, callbacks)
     except FloatingPointError as error:
         raise InputError(
             f"{error}: lower train.learning_rate (now {train.learning_rate})"
@@ -102,14 +93,14 @@ def main() -> None:
     checkpoints.remove()
 
 
-def check_sizes(train: params.Train, count: int, shape: tuple[int, ...]) -> None:
-    """Raises InputError if `count` images of this shape do not suit the parameters."""
+def check_sizes(train: params.Train, count: int, side: int) -> None:
+    """Raises InputError if `count` squares of this side in pixels do not suit the parameters."""
     if train.batch_size > count:
         raise InputError(
             f"{params.FILE}: train.batch_size is {train.batch_size}, "
             f"but there are {count} training images"
         )
-    if train.loss == "ssim" and min(shape[:2]) < scores.WINDOW:
+    if train.loss == "ssim" and side < scores.WINDOW:
         raise InputError(
             f"{params.FILE}: train.loss is 'ssim', which needs images of at least "
             f"{scores.WINDOW}x{scores.WINDOW} pixels"

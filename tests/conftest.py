@@ -45,11 +45,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     The second one does not need `digits`, which the first one creates meanwhile.
     """
-    longest = ["test_search", "test_fashion_mnist", "test_queue", "test_interruptions"]
-    longest += ["test_stages", "test_experiments", "test_pipeline", "test_photographs"]
-    longest += ["test_multi_step", "test_subfolder", "test_fit", "test_chaos"]
-    positions = {name: position for position, name in enumerate(longest)}
-    items.sort(key=lambda item: positions.get(item.path.stem, len(longest)))
+    longest = "search data_sets queue interruptions stages experiments pipeline photographs "
+    longest += "multi_step subfolder fit chaos"
+    positions = {f"test_{name}": position for position, name in enumerate(longest.split())}
+    items.sort(key=lambda item: positions.get(item.path.stem, len(positions)))
 
 
 @pytest.fixture
@@ -101,14 +100,10 @@ class Clone:
     """A folder with a copy of the project, to run commands in."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.output, self.lock = folder, "", ""
-        self.env = os.environ | {
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "GIT_AUTHOR_NAME": "test",
-            "GIT_AUTHOR_EMAIL": "test@example.org",
-            "GIT_COMMITTER_NAME": "test",
-            "GIT_COMMITTER_EMAIL": "test@example.org",
-        }
+        self.folder, self.lock = folder, ""
+        self.env = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        for role in ("AUTHOR", "COMMITTER"):
+            self.env |= {f"GIT_{role}_NAME": "test", f"GIT_{role}_EMAIL": "test@example.org"}
 
     @classmethod
     def of_workspace(cls, folder: Path, **sections: dict[str, Any]) -> "Clone":
@@ -139,9 +134,8 @@ class Clone:
 
     def experiment(self, name: str) -> str:
         """The git reference of an experiment."""
-        return self.run(
-            "git", "for-each-ref", "--format=%(refname)", f"refs/exps/**/{name}"
-        ).strip()
+        pattern = f"refs/exps/**/{name}"
+        return self.run("git", "for-each-ref", "--format=%(refname)", pattern).strip()
 
     def read_params(self) -> dict[str, dict[str, Any]]:
         """Its parameters."""
@@ -168,27 +162,17 @@ class Clone:
         """The exit status and the output of a command."""
         # Not through a pipe, which would stay open as long as a queue that the command starts.
         with tempfile.TemporaryFile("w+") as output:
-            done = subprocess.run(
-                command,
-                cwd=self.folder,
-                env=self.env | (env or {}),
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+            env = self.env | (env or {})
+            done = subprocess.run(command, cwd=self.folder, env=env, stdout=output, stderr=output)
             output.seek(0)
             return done.returncode, output.read()
 
     def start(self, *command: str) -> "subprocess.Popen[str]":
         """Starts a command as the leader of a new process group."""
         return subprocess.Popen(
-            command,
-            cwd=self.folder,
-            env=self.env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+            command, cwd=self.folder, env=self.env, text=True, start_new_session=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -207,7 +191,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Clone:
                 train={"epochs": EPOCHS},
                 **FAST,
             )
-            clone.output = clone.run("dvc", "repro", env=offline(tmp_path_factory.mktemp("home")))
+            clone.run("dvc", "repro", env=offline(tmp_path_factory.mktemp("home")))
             clone.lock = (clone.folder / "dvc.lock").read_text()
             shared.write_bytes(pickle.dumps(clone))
     clone = pickle.loads(shared.read_bytes())
@@ -222,22 +206,15 @@ def offline(home: Path) -> dict[str, str]:
     for tool in ("env", "git", "sh"):
         (tools / tool).symlink_to(str(shutil.which(tool)))
     proxy = "http://127.0.0.1:9"  # the port `discard`, where nothing answers
-    return {
-        "HOME": str(home),
-        "PATH": f"{Path(sys.executable).parent}:{tools}",
-        "http_proxy": proxy,
-        "https_proxy": proxy,
-    }
+    path = f"{Path(sys.executable).parent}:{tools}"
+    return {"HOME": str(home), "PATH": path, "http_proxy": proxy, "https_proxy": proxy}
 
 
 def run_stage(name: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Runs `python -m stages.name` in the current folder, with the project's code."""
-    return subprocess.run(
-        [sys.executable, "-m", f"stages.{name}"],
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | (env or {}),
-        capture_output=True,
-        text=True,
-    )
+    command = [sys.executable, "-m", f"stages.{name}"]
+    env = os.environ | {"PYTHONPATH": str(ROOT)} | (env or {})
+    return subprocess.run(command, env=env, capture_output=True, text=True)
 
 
 def error_line(done: subprocess.CompletedProcess[str]) -> str:

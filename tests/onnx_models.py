@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 
 def save_half(path: str, **metadata: str | int) -> None:
     """Writes a model that halves the brightness of images of any number of channels."""
-    half = numpy_helper.from_array(np.array(0.5, np.float32), "half")
-    save(path, [helper.make_node("Mul", ["noisy", "half"], ["denoised"])], [half], metadata)
+    node = helper.make_node("Mul", ["noisy", "half"], ["denoised"])
+    save(path, [node], {"half": np.array(0.5, np.float32)}, metadata)
 
 
 def save_filter(path: str, scale: int, channels: int) -> None:
@@ -19,12 +19,11 @@ def save_filter(path: str, scale: int, channels: int) -> None:
     It is a convolution of 3x3 pixels, followed, if `scale` exceeds 1, by the mean of each square of
     `scale` pixels, which becomes a square of random weights.
     """
-    rng, shape = np.random.default_rng(0), (channels, channels)
-    weights = [
-        numpy_helper.from_array(rng.random((*shape, side, side), np.float32) / 9, name)
+    rng, shape, size = np.random.default_rng(0), (channels, channels), [scale, scale]
+    weights = {
+        name: rng.random((*shape, side, side), np.float32) / 9
         for name, side in (("kernel", 3), ("square", scale))
-    ]
-    size = [scale, scale]
+    }
     nodes = [
         helper.make_node("Transpose", ["noisy"], ["a"], perm=[0, 3, 1, 2]),
         helper.make_node("Conv", ["a", "kernel"], ["b"], pads=[1, 1, 1, 1]),
@@ -38,15 +37,17 @@ def save_filter(path: str, scale: int, channels: int) -> None:
 def save(
     path: str,
     nodes: list[onnx.NodeProto],
-    weights: list[onnx.TensorProto],
+    weights: dict[str, np.ndarray],
     metadata: dict[str, str | int],
 ) -> None:
     """Writes a model of images (n, height, width, channels), of any size."""
-    noisy, denoised = (
-        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", "h", "w", "c"])
+    axes = "n", "h", "w", "c"
+    ends = [
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, axes)]
         for name in ("noisy", "denoised")
-    )
-    graph = helper.make_graph(nodes, "denoiser", [noisy], [denoised], weights)
+    ]
+    tensors = [numpy_helper.from_array(array, name) for name, array in weights.items()]
+    graph = helper.make_graph(nodes, "denoiser", *ends, tensors)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     helper.set_model_props(model, {key: str(value) for key, value in metadata.items()})
     Path(path).parent.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,6 @@
 import contextlib
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,37 +13,27 @@ from stages import add_noise, baselines, split
 from tests.conftest import SetParams, one_core, run_stage
 
 METHODS = list(classical.METHODS)
-
-
-def read_json() -> dict[str, dict[str, Any]]:
-    content: dict[str, dict[str, Any]] = json.loads(Path("metrics/baselines.json").read_text())
-    return content
+RESULTS = "metrics/baselines.json"
 
 
 def test_methods_are_fitted_to_training_images_and_scored_on_the_others(noisy: Path) -> None:
     baselines.main()
-    results = read_json()
-    assert {name: list(part) for name, part in results.items()} == {
-        "val": METHODS,
-        "test": METHODS,
-        "settings": METHODS,
-    }
+    results = json.loads(Path(RESULTS).read_text())
+    assert list(results) == ["val", "test", "settings"]
+    assert all(list(part) == METHODS for part in results.values())
     assert results["settings"]["pca"] == 64
     clean = np.load("data/split/x_test.npy")
-    for method in METHODS:
-        denoised = np.load(f"data/baselines/{method}.npy")
+    images = {method: np.load(f"data/baselines/{method}.npy") for method in METHODS}
+    for method, denoised in images.items():
         assert results["test"][method] == scores.means(scores.score(clean, denoised))
     best = max(METHODS, key=lambda method: float(results["val"][method]["psnr"]))
-    np.testing.assert_allclose(
-        np.load("data/baselines/x_test.npy"), np.load(f"data/baselines/{best}.npy"), atol=1e-6
-    )
+    np.testing.assert_allclose(np.load("data/baselines/x_test.npy"), images[best], atol=1e-6)
 
     # The validation images and the clean test images affect no setting and no fit.
-    images = {method: np.load(f"data/baselines/{method}.npy") for method in METHODS}
     for path in ("data/split/x_val.npy", "data/noisy/x_val.npy", "data/split/x_test.npy"):
         np.save(path, np.load(path)[::-1] / 2)
     baselines.main()
-    assert read_json()["settings"] == results["settings"]
+    assert json.loads(Path(RESULTS).read_text())["settings"] == results["settings"]
     for method in METHODS:
         np.testing.assert_array_equal(np.load(f"data/baselines/{method}.npy"), images[method])
 
@@ -63,7 +52,7 @@ def test_the_bytes_do_not_depend_on_the_number_of_cores(workspace: Path) -> None
     for cores in (contextlib.nullcontext, one_core):
         with cores():
             assert run_stage("baselines").returncode == 0
-        paths = [*sorted(Path("data/baselines").iterdir()), Path("metrics/baselines.json")]
+        paths = [*sorted(Path("data/baselines").iterdir()), Path(RESULTS)]
         outputs.append({path: path.read_bytes() for path in paths})
     assert len(outputs[0]) == 9
     assert outputs[0] == outputs[1]
@@ -72,7 +61,7 @@ def test_the_bytes_do_not_depend_on_the_number_of_cores(workspace: Path) -> None
 def test_an_empty_list_of_methods_gives_empty_outputs(noisy: Path, set_params: SetParams) -> None:
     set_params(baselines={"methods": []})
     baselines.main()
-    assert read_json() == {"val": {}, "test": {}, "settings": {}}
+    assert json.loads(Path(RESULTS).read_text()) == {"val": {}, "test": {}, "settings": {}}
     assert list(Path("data/baselines").iterdir()) == []
 
 

@@ -19,20 +19,19 @@ def test_loads_the_last_checkpoint_with_the_same_key(workspace: Path) -> None:
         checkpoints.save("a", arrays)
         assert checkpoints.load("b") is None
         np.testing.assert_equal(checkpoints.load("a"), arrays)
-    checkpoints.remove()
-    assert checkpoints.load("a") is None
-    checkpoints.remove()
+    for _ in range(2):
+        checkpoints.remove()
+        assert checkpoints.load("a") is None
 
 
 def test_ignores_a_damaged_checkpoint(workspace: Path) -> None:
     checkpoints.save("a", ARRAYS)
     content = checkpoints.PATH.read_bytes()
-    for size in range(0, len(content), 50):
-        checkpoints.PATH.write_bytes(content[:size])
-        assert checkpoints.load("a") is None
     position = content.index(ARRAYS["state 0"].tobytes()) + 30
-    checkpoints.PATH.write_bytes(content[:position] + b"!" + content[position + 1 :])
-    assert checkpoints.load("a") is None
+    damaged = [content[:size] for size in range(0, len(content), 50)]
+    for changed in (*damaged, content[:position] + b"!" + content[position + 1 :]):
+        checkpoints.PATH.write_bytes(changed)
+        assert checkpoints.load("a") is None
     np.savez(checkpoints.PATH, key=np.array("a"), losses=np.array([None]))  # a pickle
     assert checkpoints.load("a") is None
 
@@ -40,23 +39,17 @@ def test_ignores_a_damaged_checkpoint(workspace: Path) -> None:
 def test_key_depends_on_data_settings_and_code(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data, code = Path("x.npy"), workspace / "code.py"
-    data.write_bytes(b"data")
-    code.write_text("code")
     module = types.ModuleType("training.of_this_test")
-    module.__file__ = str(code)
+    module.__file__ = str(workspace / "code.py")
     monkeypatch.setitem(sys.modules, module.__name__, module)
 
-    def key(*settings: object) -> str:
-        return checkpoints.key([str(data)], *settings)
+    def key(*settings: object, data: str = "data", code: str = "code") -> str:
+        Path("x.npy").write_text(data)
+        Path("code.py").write_text(code)
+        return checkpoints.key(["x.npy"], *settings)
 
     first = key("CPU", 0.1)
-    keys = {first, key("GPU", 0.1), key("CPU", 0.2)}
-    data.write_bytes(b"Data")
-    keys.add(key("CPU", 0.1))
-    data.write_bytes(b"data")
-    code.write_text("Code")
-    keys.add(key("CPU", 0.1))
-    assert len(keys) == 5
-    code.write_text("code")
+    others = {key("GPU", 0.1), key("CPU", 0.2)}
+    others |= {key("CPU", 0.1, data="Data"), key("CPU", 0.1, code="Code")}
+    assert len(others - {first}) == 4
     assert key("CPU", 0.1) == first

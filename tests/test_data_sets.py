@@ -12,8 +12,6 @@ import pytest
 from pipeline import data_sets
 from tests.conftest import Clone, error_line, offline, run_stage
 
-Idx = dict[str, bytes]
-
 
 def encode(array: np.ndarray) -> bytes:
     """An IDX file, the format of MNIST."""
@@ -21,7 +19,7 @@ def encode(array: np.ndarray) -> bytes:
     return struct.pack(f">{len(header)}i", *header) + array.tobytes()
 
 
-def write(folder: Path, idx: Idx) -> Path:
+def write(folder: Path, idx: dict[str, bytes]) -> Path:
     """Writes the files compressed to a folder."""
     folder.mkdir(parents=True)
     for name, content in idx.items():
@@ -36,17 +34,11 @@ def script(home: Path, name: str, text: str) -> None:
     path.chmod(0o755)
 
 
-def installed(home: Path, idx: Idx) -> dict[str, str]:
+def installed(home: Path, idx: dict[str, bytes]) -> dict[str, str]:
     """An environment in which `dpkg` lists these files as those of the installed package."""
     env = offline(write(home, idx))
     script(home, "dpkg", f"for name in {home}/*.gz; do echo $name; done")
     return env
-
-
-def cached(home: Path, idx: Idx) -> dict[str, str]:
-    """An environment in which Keras has already downloaded these files."""
-    write(home / ".keras/datasets/fashion-mnist", idx)
-    return offline(home)
 
 
 def test_a_wrong_or_broken_file_is_named(workspace: Path) -> None:
@@ -64,8 +56,7 @@ def test_a_wrong_or_broken_file_is_named(workspace: Path) -> None:
 
 
 def test_the_error_names_every_source_and_digits(workspace: Path) -> None:
-    home = workspace / "home"
-    home.mkdir()
+    home = write(workspace / "home", {})
     env = offline(home)
     script(home, "dpkg", "echo 'not installed' >&2; exit 1")
     script(home, "apt-get", 'case "$*" in *download*) : > a.deb;; esac')
@@ -78,21 +69,15 @@ def test_the_error_names_every_source_and_digits(workspace: Path) -> None:
     assert not Path("data/raw").exists()
 
 
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """A clone after `dvc repro split` on Fashion-MNIST."""
-    folder = tmp_path_factory.mktemp("clone")
-    clone = Clone.of_workspace(folder, fetch={"source": "fashion-mnist"})
+def test_every_source_gives_the_official_images(tmp_path: Path, workspace: Path) -> None:
+    """The first source is the one that `dvc repro split` finds."""
+    clone = Clone.of_workspace(tmp_path / "clone", fetch={"source": "fashion-mnist"})
     try:
         clone.run("dvc", "repro", "split")
     except AssertionError as error:
         if data_sets.UNAVAILABLE in str(error) and "CI" not in os.environ:
             pytest.skip(data_sets.UNAVAILABLE)
         raise
-    return clone
-
-
-def test_every_source_gives_the_official_images(workspace: Path, clone: Clone) -> None:
     data, official = clone.folder / "data", {}
     for split, prefix in (("train", "train"), ("test", "t10k")):
         images, labels = (np.load(data / f"images/{split}_{x}.npy") for x in ("images", "labels"))
@@ -102,9 +87,10 @@ def test_every_source_gives_the_official_images(workspace: Path, clone: Clone) -
     md5 = hashlib.md5(official["train-labels-idx1-ubyte"]).hexdigest()
     assert md5 == "9018921c3c673c538a1fc5bad174d6f9"
     assert np.load(data / "split/x_train.npy", mmap_mode="r").shape == (48000, 28, 28, 1)
+    write(workspace / "b/.keras/datasets/fashion-mnist", official)
     sources = {
         "installed": installed(workspace / "a", official),
-        "keras.datasets.fashion_mnist": cached(workspace / "b", official),
+        "keras.datasets.fashion_mnist": offline(workspace / "b"),
     }
     for source, env in sources.items():
         assert f"{source}: found" in run_stage("fetch", env).stdout

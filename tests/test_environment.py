@@ -1,4 +1,4 @@
-"""Runs without files that Git and DVC track, without the environment, and on links to the cache."""
+"""Runs without files that Git and DVC track, and without the environment."""
 
 from pathlib import Path
 
@@ -51,15 +51,3 @@ def test_a_missing_package_is_reported_without_a_traceback(clone: Clone, tmp_pat
     output = clone.fail(str(tmp_path / "empty/bin/python"), "-m", "stages.check")
     assert output.startswith("check: No module named '")
     assert ". .venv/bin/activate" in output
-
-
-def test_after_dvc_unprotect_a_csv_can_be_rewritten(clone: Clone) -> None:
-    """Otherwise root would write through the link into DVC's cache."""
-    csv = clone.folder / "data/mine/train.csv"
-    write_csv(csv, 20, 12)
-    before = csv.read_text()
-    clone.run("dvc", "add", "data/mine/train.csv")
-    clone.run("dvc", "unprotect", "data/mine/train.csv")
-    csv.write_text("label,pixel1\n0,1\n")
-    clone.run("dvc", "checkout", "-f", "data/mine/train.csv")
-    assert csv.read_text() == before

@@ -6,6 +6,7 @@ import lzma
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,24 +18,29 @@ from pipeline.npy import load_npy
 from stages import add_noise, load, split
 from tests.conftest import SetParams, write_csv
 
+Load = Callable[..., None]
+
 
 def save(path: str, pixels: object) -> None:
-    """Writes a picture."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.asarray(pixels, np.uint8)).save(path)
 
 
 @pytest.fixture
-def folders(set_params: SetParams) -> SetParams:
-    """A workspace whose data are the folders `train` and `test`."""
-    set_params(load={"train": "train", "test": "test"})
-    return set_params
+def load_with(set_params: SetParams) -> Load:
+    """Runs `load` on the folders `train` and `test`, with parameters of the section `load`."""
+
+    def run(**params: Any) -> None:
+        set_params(load={"train": "train", "test": "test"} | params)
+        load.main()
+
+    return run
 
 
-def loaded(name: str) -> list[object]:
-    """The values of each image, or the labels, that `load` wrote."""
+def loaded(name: str) -> Any:
+    """The pixels of each gray image, or the labels, that `load` wrote."""
     array = np.load(f"data/images/{name}.npy")
-    return list(array.reshape(len(array), -1).tolist() if array.ndim > 1 else array.tolist())
+    return array.reshape(len(array), -1).tolist() if array.ndim > 1 else array.tolist()
 
 
 def test_cut_covers_an_image_and_the_last_squares_end_at_its_edges() -> None:
@@ -43,45 +49,29 @@ def test_cut_covers_an_image_and_the_last_squares_end_at_its_edges() -> None:
     np.testing.assert_array_equal(list(image_sources.cut(image, 2, 2)), expected)
 
 
-def test_sub_folders_are_classes_in_alphabetical_order(folders: SetParams) -> None:
+def test_sub_folders_are_classes_in_alphabetical_order(load_with: Load) -> None:
     for name, value in {"dogs/b.png": 1, "cats/deep/z.png": 2, "dogs/a.png": 3}.items():
         save(f"train/{name}", [[value]])
     save("test/one.png", [[6]])
     Path("train/.DS_Store").touch()
-    load.main()
+    load_with()
     assert loaded("train_images") == [[2], [3], [1]]
     assert loaded("train_labels") == [0, 1, 1]
     assert loaded("test_labels") == [-1]
-    folders(load={"label": None})
-    load.main()
+    load_with(label=None)
     assert loaded("train_labels") == [-1, -1, -1]
 
 
-def test_pictures_are_cut_into_squares(
-    folders: SetParams, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_pictures_are_cut_into_squares(load_with: Load, capfd: pytest.CaptureFixture[str]) -> None:
     for name in ("train", "test"):
         save(f"{name}/a.png", np.arange(12).reshape(3, 4))
         save(f"{name}/small.png", [[1, 2, 3, 4]])
-    folders(load={"side": 2, "stride": 1})
-    load.main()
+    load_with(side=2, stride=1)
     assert loaded("train_images")[2:5] == [[2, 3, 6, 7], [4, 5, 8, 9], [5, 6, 9, 10]]
     assert "train/small.png is left out: 4x1 pixels" in capfd.readouterr().out
     assert Path("data/images/train_pictures.csv").read_text().endswith("\na.png,4,3,6\n")
-    folders(load={"side": 2, "stride": None, "limit": 3})
-    load.main()
+    load_with(side=2, stride=None, limit=3)
     assert loaded("test_images") == [[0, 1, 4, 5], [2, 3, 6, 7], [4, 5, 8, 9]]
-
-
-def test_colors_are_loaded_as_rgb_or_as_gray(folders: SetParams) -> None:
-    colors = [[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [9, 9, 9]]]
-    gray = [[[76], [150]], [[29], [9]]]  # ITU-R 601: 0.299, 0.587, 0.114
-    for name in ("train", "test"):
-        save(f"{name}/a.png", colors)
-    for color, expected in {"rgb": colors, "gray": gray}.items():
-        folders(load={"color": color})
-        load.main()
-        assert load_npy("data/images/train_images.npy").tolist() == [expected]
 
 
 @pytest.mark.parametrize(
@@ -97,61 +87,70 @@ def test_colors_are_loaded_as_rgb_or_as_gray(folders: SetParams) -> None:
     ],
 )
 def test_folders_that_are_rejected(
-    folders: SetParams, pictures: dict[str, tuple[int, int]], side: int | None, message: str
+    load_with: Load, pictures: dict[str, tuple[int, int]], side: int | None, message: str
 ) -> None:
     Path("train").mkdir()
     for name, shape in pictures.items():
         save(f"train/{name}", np.zeros(shape))
     save("test/dogs/a.png", [[1]])
-    folders(load={"side": side})
     with pytest.raises(InputError, match=message):
-        load.main()
+        load_with(side=side)
     assert not Path("data/images").exists()
 
 
+def test_csvs_compressed_by_other_programs_than_gzip_are_rejected(load_with: Load) -> None:
+    archives = {"zip": b"PK\x03\x04", "bzip2": bz2.compress(b"1,2"), "xz": lzma.compress(b"1,2")}
+    for kind, archive in archives.items():
+        Path("train").write_bytes(archive)
+        with pytest.raises(InputError, match=f"^train is compressed with {kind}: extract the CSV"):
+            load_with()
+
+
+# Noisy pictures that belong to clean ones
+
+
 def test_names_that_are_not_utf_8_and_several_pages(
-    folders: SetParams, capfd: pytest.CaptureFixture[str]
+    load_with: Load, set_params: SetParams, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("train", "test"):
-        for number, file in enumerate([b"a.png", b"caf\xe9.png", b"z.png"]):
-            save(os.fsdecode(f"{name}/".encode() + file), [[number, 7], [8, 9]])
-        page = Image.new("L", (1, 1))
-        small = os.fsdecode(f"{name}/smal".encode() + b"\xe9.tif")
-        page.save(small, save_all=True, append_images=[page])
-    folders(load={"side": 2, "noisy_train": "train", "train": "./train", "noisy_test": "test"})
-    load.main()
+    for name, number in itertools.product(("train", "test"), range(3)):
+        save(os.fsdecode(f"{name}/{number}".encode() + b"\xe9.png"), [[number, 7], [8, 9]])
+    page = Image.new("L", (1, 1))
+    page.save(os.fsdecode(b"train/smal\xe9.tif"), save_all=True, append_images=[page])
+    load_with(side=2, noisy_train="train", train="./train", noisy_test="test", test="./test")
     split.main()
     printed = capfd.readouterr().out
     assert r"train/smal\udce9.tif is left out: 1x1 pixels" in printed
     assert "only the first of its 2 pages or frames is read" in printed
-    folders(load={"test": "./test"}, noise={"kind": "pairs"})
+    set_params(noise={"kind": "pairs"})
     add_noise.main()
     assert (load_npy("data/noisy/x_val.npy") == load_npy("data/split/x_val.npy")).all()
 
 
 @pytest.fixture
-def pairs(folders: SetParams) -> None:
-    """A workspace with folders of clean and noisy pictures of 6x4 pixels."""
+def pairs(set_params: SetParams) -> None:
+    """A workspace with folders of clean pictures of 6x4 pixels and their negatives."""
     rng = np.random.default_rng(0)
-    for name, number in itertools.product("train test noisy_train noisy_test".split(), range(5)):
-        save(f"{name}/p{number}.png", rng.integers(0, 256, (4, 6)))
+    for name, number in itertools.product(("train", "test"), range(5)):
+        pixels = rng.integers(0, 256, (4, 6))
+        save(f"{name}/p{number}.png", pixels)
+        save(f"noisy_{name}/p{number}.png", 255 - pixels)
     paths = {"noisy_train": "noisy_train", "noisy_test": "noisy_test"}
-    folders(load={"side": 2, **paths}, noise={"kind": "pairs"})
+    set_params(load=paths | {"side": 2}, noise={"kind": "pairs"})
 
 
-def test_pairs_are_of_the_same_place_and_pictures_are_not_divided(pairs: None) -> None:
-    load.main()
+def test_pairs_are_of_the_same_place_and_pictures_are_not_divided(
+    pairs: None, load_with: Load
+) -> None:
+    load_with()
     split.main()
     add_noise.main()
-    train, val = (np.load(f"data/split/rows_{name}.npy") for name in ("train", "val"))
-    assert not {*train // 6} & {*val // 6}  # a picture has six squares
-    for kind, folder in {"split": "train", "noisy": "noisy_train"}.items():
-        pictures = [np.asarray(Image.open(path)) for path in sorted(Path(folder).iterdir())]
-        places = itertools.product(pictures, (0, 2), (0, 2, 4))
-        squares = np.stack([picture[y : y + 2, x : x + 2] for picture, y, x in places])
-        for name, rows in {"train": train, "val": val}.items():
-            x = load_npy(f"data/{kind}/x_{name}.npy")
-            assert (np.rint(x[..., 0] * 255) == squares[rows]).all()
+    images, rows = np.load("data/images/train_images.npy") / 255, {}
+    for name in ("train", "val"):
+        rows[name] = np.load(f"data/split/rows_{name}.npy")
+        clean, noisy = (load_npy(f"data/{kind}/x_{name}.npy") for kind in ("split", "noisy"))
+        np.testing.assert_allclose(clean, images[rows[name]], atol=1e-6)
+        np.testing.assert_allclose(noisy, 1 - clean, atol=1e-6)
+    assert not {*rows["train"] // 6} & {*rows["val"] // 6}  # a picture has six squares
 
 
 @pytest.mark.parametrize(
@@ -163,10 +162,10 @@ def test_pairs_are_of_the_same_place_and_pictures_are_not_divided(pairs: None) -
     ],
 )
 def test_pairs_that_do_not_match_are_rejected(
-    pairs: None, change: Callable[[Path], None], message: str
+    pairs: None, load_with: Load, change: Callable[[Path], None], message: str
 ) -> None:
     change(Path("noisy_train/p3.png"))
-    load.main()
+    load_with()
     with pytest.raises(InputError, match=message):
         add_noise.main()
     assert not Path("data/noisy").exists()
@@ -180,11 +179,3 @@ def test_pairs_of_csvs_must_have_the_same_number_of_images(set_params: SetParams
     load.main()
     with pytest.raises(InputError, match=r"noisy_train\.csv has .*\(5, 3, 3, 1\)"):
         add_noise.main()
-
-
-def test_csvs_compressed_by_other_programs_than_gzip_are_rejected(folders: SetParams) -> None:
-    archives = {"zip": b"PK\x03\x04", "bzip2": bz2.compress(b"1,2"), "xz": lzma.compress(b"1,2")}
-    for kind, archive in archives.items():
-        Path("train").write_bytes(archive)
-        with pytest.raises(InputError, match=f"^train is compressed with {kind}: extract the CSV"):
-            load.main()

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -77,42 +76,34 @@ def test_an_interrupted_run_ends_with_the_result_of_an_uninterrupted_one(
     assert not list(clone.folder.glob("[!.]*/**/.tmp-*"))
 
 
-@pytest.fixture
-def waiting(workspace: Path) -> Iterator[tuple[Popen, Popen, int]]:
-    """A stage that waits for the lock of its folder, its owner, and the lock's file descriptor."""
+@pytest.mark.parametrize("owner_ends", [False, True])
+def test_a_stage_waits_for_another_in_its_folder_and_ends_with_its_owner(
+    workspace: Path, owner_ends: bool
+) -> None:
+    """The owner is the program that started DVC."""
     folder = os.open(workspace, os.O_RDONLY)
     fcntl.flock(folder, fcntl.LOCK_EX)
-    owner = subprocess.Popen(["sleep", "600"], text=True)
-    stage = subprocess.Popen(
-        [sys.executable, "-m", "stages.check"],
-        env=os.environ
-        | {"PYTHONPATH": str(ROOT), "DVC_STAGE": "check", process.OWNER: str(owner.pid)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert stage.stdout is not None
-    assert stage.stdout.readline().startswith("waiting for the stage")
-    yield stage, owner, folder
-    for started in (stage, owner):
-        started.kill()
-        started.communicate()
+    with (
+        subprocess.Popen(["sleep", "60"]) as owner,
+        subprocess.Popen(
+            [sys.executable, "-m", "stages.check"],
+            env=os.environ
+            | {"PYTHONPATH": str(ROOT), "DVC_STAGE": "check", process.OWNER: str(owner.pid)},
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as stage,
+    ):
+        assert stage.stdout is not None
+        assert stage.stdout.readline().startswith("waiting for the stage")
+        assert not Path("data").exists()
+        if owner_ends:
+            owner.kill()
+        else:
+            fcntl.flock(folder, fcntl.LOCK_UN)
+        assert stage.wait() == (-signal.SIGKILL if owner_ends else 0)
+        assert Path("data/checked").exists() != owner_ends
+        owner.kill()
     os.close(folder)
-
-
-def test_a_stage_waits_for_another_in_its_folder(waiting: tuple[Popen, Popen, int]) -> None:
-    stage, _, folder = waiting
-    assert not Path("data").exists()
-    fcntl.flock(folder, fcntl.LOCK_UN)
-    assert stage.wait() == 0
-    assert Path("data/checked").exists()
-
-
-def test_a_stage_ends_with_its_owner(waiting: tuple[Popen, Popen, int]) -> None:
-    stage, owner, _ = waiting
-    assert stage.poll() is None
-    owner.kill()
-    assert stage.wait() == -signal.SIGKILL
-    assert not Path("data").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """pipeline/params.py and stages/check.py."""
 
+import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from dvc.utils.hydra import apply_overrides
@@ -9,7 +9,7 @@ from dvc.utils.hydra import apply_overrides
 from denoiser.errors import InputError
 from pipeline import params
 from stages import check
-from tests.conftest import SetParams, write_csv
+from tests.conftest import write_csv
 
 
 def check_error() -> str:
@@ -63,118 +63,75 @@ def test_rejects_invalid_values(workspace: Path, override: str) -> None:
     assert message.count(f"{name.split('.')[0]}.") == 1  # no other parameter is rejected
 
 
-def test_names_the_choices_and_the_closest_one(set_params: SetParams) -> None:
-    set_params(
-        model={"kind": "u-net"}, baselines={"methods": ["tv", "meddian"]}, runtime={"device": "tpu"}
-    )
-    assert check_error() == (
-        "params.yaml: baselines.methods: 'meddian' is not one of mean, median, gaussian, nlm, tv, "
-        "pca, ridge (did you mean 'median'?); "
-        "params.yaml: model.kind: 'u-net' is not one of dense, conv, unet (did you mean 'unet'?); "
-        "params.yaml: runtime.device: 'tpu' is not one of auto, cpu, gpu (did you mean 'gpu'?)"
-    )
+NAMES = """
++train.epoch=3  train.epoch is not a parameter (did you mean 'epochs'?)
++load.train_csv=a.csv  load.train_csv is not a parameter (did you mean 'train'?)
++plot.size=3  plot.size is not a parameter
+~train.augment.shift  train.augment.shift is missing
++train.backend=jax  train.backend is now runtime.backend
++train.device=cpu  train.device is now runtime.device
++train.tensorboard=true  train.tensorboard is now runtime.tensorboard
+model.kind=u-net  model.kind: 'u-net' is not one of dense, conv, unet (did you mean 'unet'?)
+plot.colormap=red  plot.colormap: 'red' is not one of binary, gray
+"""
 
 
-@pytest.mark.parametrize(
-    ("section", "key", "value", "message"),
-    [
-        ("train", "epoch", 3, "train.epoch is not a parameter (did you mean 'epochs'?)"),
-        ("load", "train_csv", "a.csv", "load.train_csv is not a parameter (did you mean 'train'?)"),
-        ("plot", "size", 3, "plot.size is not a parameter"),
-        ("train", "augment", {"flip": True, "rotate": True}, "train.augment.shift is missing"),
-        ("train", "backend", "jax", "train.backend is now runtime.backend"),
-        ("train", "device", "cpu", "train.device is now runtime.device"),
-        ("train", "tensorboard", True, "train.tensorboard is now runtime.tensorboard"),
-    ],
-)
-def test_rejects_unknown_missing_and_former_names(
-    set_params: SetParams, section: str, key: str, value: Any, message: str
+@pytest.mark.parametrize("line", NAMES.strip().splitlines())
+def test_describes_names_that_are_unknown_missing_or_former_ones(
+    workspace: Path, line: str
 ) -> None:
-    set_params(**{section: {key: value}})
+    override, message = line.split("  ")
+    apply_overrides(workspace / "params.yaml", [override])
     assert check_error() == f"params.yaml: {message}"
 
 
-@pytest.mark.parametrize("kind", ["salt_and_pepper", "masking"])
-@pytest.mark.parametrize(("valid", "invalid"), [(1, 1.1), ([0.5, 1], [0.5, 1.1])])
-def test_rejects_fractions_above_1(
-    set_params: SetParams, kind: str, valid: Any, invalid: Any
-) -> None:
-    set_params(noise={"kind": kind, "amount": invalid})
-    message = check_error()
-    assert f"noise.amount is {invalid}" in message
-    assert kind in message
-    set_params(noise={"amount": valid})
-    check.main()
-
-
-@pytest.mark.parametrize("key", ["train", "test"])
-def test_rejects_source_none_with_the_csvs_of_fetch(set_params: SetParams, key: str) -> None:
-    """They would be empty."""
-    own = {"train": "my/train.csv", "test": "my/test.csv"}
-    for path in own.values():
-        write_csv(Path(path), 1)
-    set_params(fetch={"source": "none"}, load=own | {key: "./data/raw/train.csv"})
-    assert f"params.yaml: load.{key} is ./data/raw/train.csv" in check_error()
-    set_params(load=own)
-    check.main()
-
-
-@pytest.mark.parametrize("path", ["data/noisy/train", "./data/split", "data/../data/images/x"])
-def test_rejects_data_in_a_folder_that_a_stage_replaces(set_params: SetParams, path: str) -> None:
-    set_params(load={"noisy_train": path})
-    assert f"load.noisy_train is {path}, in a folder that a stage replaces" in check_error()
-
-
-def test_rejects_a_path_that_does_not_exist(set_params: SetParams) -> None:
-    set_params(load={"test": "data/mine/pictures"})
-    assert check_error().endswith("load.test is data/mine/pictures, which does not exist")
-    Path("data/mine").mkdir(parents=True)
-    Path("data/mine.dvc").touch()  # DVC tracks the folder, and can restore it
-    check.main()
-
-
-def test_rejects_pairs_without_noisy_images(set_params: SetParams) -> None:
-    set_params(noise={"kind": "pairs"})
-    message = check_error()
-    assert "load.noisy_train and load.train are both data/raw/train.csv" in message
-    pairs = {"noisy_train": "noisy/train.csv", "noisy_test": "noisy/test.csv"}
-    for path in pairs.values():
-        write_csv(Path(path), 1)
-    set_params(load=pairs, train={"fresh_noise": True})
-    assert "set train.fresh_noise to false" in check_error()
-    set_params(train={"fresh_noise": False})
-    check.main()
+# Parameters that contradict each other -> their remedy, then the message.
+CONTRADICTIONS = """
+noise.kind=masking noise.amount=1.1 -> noise.amount=1
+  noise.amount is 1.1: the amount of masking noise, a fraction of the pixels, must be from 0 to 1
+noise.kind=salt_and_pepper noise.amount=[0.5,1.1] -> noise.amount=[0.5,1]
+  noise.amount is [0.5, 1.1]: the amount of salt_and_pepper noise
+fetch.source=none load.train=./data/raw/train.csv load.test=my/test.csv -> load.train=my/train.csv
+  load.train is ./data/raw/train.csv, which is empty with fetch.source 'none'
+fetch.source=none load.train=my/train.csv -> load.test=my/test.csv
+  load.test is data/raw/test.csv, which is empty with fetch.source 'none'
+load.noisy_train=data/noisy/train -> load.noisy_train=my/train.csv
+  load.noisy_train is data/noisy/train, in a folder that a stage replaces
+load.train=./data/split -> load.train=my/train.csv
+  load.train is ./data/split, in a folder that a stage replaces
+load.test=data/../data/images/x -> load.test=my/test.csv
+  load.test is data/../data/images/x, in a folder that a stage replaces
+load.test=my/pictures -> load.test=my/tracked/pictures
+  load.test is my/pictures, which does not exist
+noise.kind=pairs load.noisy_test=my/test.csv -> load.noisy_train=my/train.csv
+  noise.kind is 'pairs', but load.noisy_train and load.train are both data/raw/train.csv
+noise.kind=pairs load.noisy_train=my/train.csv -> load.noisy_test=my/test.csv
+  noise.kind is 'pairs', but load.noisy_test and load.test are both data/raw/test.csv
+noise.kind=pairs load.train=my/train.csv load.test=my/test.csv train.fresh_noise=true -> \
+train.fresh_noise=false
+  train.fresh_noise adds synthetic noise, which noise.kind 'pairs' excludes
+model.residual=true -> train.loss=psnr
+  train.loss is 'binary_crossentropy', which needs results from 0 to 1
+load.side=10 train.loss=ssim -> load.side=11
+  load.side is 10, but train.loss 'ssim' needs at least 11
+load.side=8 baselines.pca_components=65 -> load.color=rgb
+  baselines.pca_components is 65, but a square has 64 values
+load.side=65 -> load.side=64
+  baselines.methods contains pca or ridge, which need too much memory
+load.side=37 load.color=rgb -> baselines.methods=[tv]
+  baselines.methods contains pca or ridge, which need too much memory
+"""
 
 
 @pytest.mark.parametrize(
-    ("invalid", "message", "remedy"),
-    [
-        (
-            "model.residual=true",
-            "train.loss is 'binary_crossentropy', which needs results from 0 to 1",
-            "train.loss=psnr",
-        ),
-        (
-            "load.side=10 train.loss=ssim",
-            "load.side is 10, but train.loss 'ssim' needs at least 11",
-            "load.side=11",
-        ),
-        (
-            "load.side=8 baselines.pca_components=65",
-            "baselines.pca_components is 65, but a square has 64 values",
-            "load.color=rgb",
-        ),
-        ("load.side=65", "baselines.methods contains pca or ridge, which need", "load.side=64"),
-        (
-            "load.side=37 load.color=rgb",
-            "baselines.methods contains pca or ridge, which need",
-            "baselines.methods=[tv]",
-        ),
-    ],
+    ("invalid", "remedy", "message"), re.findall("(.*) -> (.*)\n  (.*)", CONTRADICTIONS)
 )
 def test_rejects_values_that_contradict_each_other(
-    workspace: Path, invalid: str, message: str, remedy: str
+    workspace: Path, invalid: str, remedy: str, message: str
 ) -> None:
+    for name in ("train.csv", "test.csv"):
+        write_csv(Path("my", name), 1)
+    Path("my/tracked.dvc").touch()  # DVC tracks the folder, and can restore it
     apply_overrides(workspace / "params.yaml", invalid.split())
     assert check_error().startswith(f"params.yaml: {message}")
     apply_overrides(workspace / "params.yaml", [remedy])

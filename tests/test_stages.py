@@ -58,13 +58,12 @@ def test_load(workspace: Path, set_params: SetParams, limit: int | None) -> None
     Path("data/raw/test.csv").write_bytes(gzip.compress(Path("data/raw/train.csv").read_bytes()))
     set_params(load={"limit": limit})
     load.main()
+    pixels = table.drop(columns="label").to_numpy().reshape(-1, 3, 3, 1)
     for name in ("train", "test"):
-        labels = np.load(f"data/images/{name}_labels.npy")
-        images = np.load(f"data/images/{name}_images.npy")
-        assert labels.dtype == images.dtype == np.uint8
-        np.testing.assert_array_equal(labels, table["label"][:limit])
-        assert images.shape[1:] == (3, 3, 1)
-        np.testing.assert_array_equal(images.reshape(-1, 9), table.drop(columns="label")[:limit])
+        for kind, expected in (("images", pixels), ("labels", table["label"])):
+            array = np.load(f"data/images/{name}_{kind}.npy")
+            assert array.dtype == np.uint8
+            np.testing.assert_array_equal(array, expected[:limit])
 
 
 ROW = b"label,pixel1\n1,2\n"
@@ -73,15 +72,14 @@ ROW = b"label,pixel1\n1,2\n"
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        pytest.param(None, r"test\.csv: .* \(load\.test\)", id="missing"),
-        pytest.param(b"", r"test\.csv: ", id="empty"),
-        pytest.param(
-            b"label,pixel1\n1,x\n", r"test\.csv: row 1 \(line 2\).*'pixel1': 'x'", id="cell"
-        ),
-        pytest.param(ROW, r"train\.csv .* 3x3 .* data/raw/test\.csv of 1x1 ", id="other size"),
-        pytest.param(gzip.compress(99 * ROW)[:-9], r"test\.csv: ", id="truncated gzip"),
-        pytest.param(gzip.compress(ROW)[:-8] + bytes(8), r"test\.csv: ", id="gzip checksum"),
+        (None, r"test\.csv: .* \(load\.test\)"),
+        (b"", r"test\.csv: "),
+        (b"label,pixel1\n1,x\n", r"test\.csv: row 1 \(line 2\).*'pixel1': 'x'"),
+        (ROW, r"train\.csv .* 3x3 .* data/raw/test\.csv of 1x1 "),
+        (gzip.compress(99 * ROW)[:-9], r"test\.csv: "),
+        (gzip.compress(ROW)[:-8] + bytes(8), r"test\.csv: "),  # a wrong checksum
     ],
+    ids=["missing", "empty", "cell", "other size", "truncated", "checksum"],
 )
 def test_load_rejects_invalid_files(workspace: Path, content: bytes | None, message: str) -> None:
     write_csv(Path("data/raw/train.csv"), 3)

@@ -6,15 +6,8 @@ import keras
 
 from training import networks
 
-PARAMS = {
-    "encoder": [16, 8],
-    "decoder": [16],
-    "filters": [4, 8],
-    "convolutions": 1,
-    "activation": "relu",
-    "residual": False,
-    "standardize": False,
-}
+PARAMS: dict[str, Any] = {"encoder": [16, 8], "decoder": [16], "filters": [4, 8], "convolutions": 1}
+PARAMS |= {"activation": "relu", "residual": False, "standardize": False}
 
 
 def build(

@@ -12,10 +12,9 @@ def augment(
     """Flips, shifts and rotates images at random, image i of each array in the same way.
 
     The arrays are tensors of shape (n, height, width, channels); `rng` is a `DeviceGenerator`. With
-    `flip`, an image is mirrored left to right with probability 1/2. It is shifted by up to `shift`
-    pixels vertically and horizontally; all shifts are equally likely, and pixels that enter the
-    image repeat its edge. With `rotate`, it is rotated by 0, 90, 180 or 270 degrees, and must be
-    square.
+    `flip`, half of the images are mirrored left to right. An image is shifted by up to `shift`
+    pixels in each direction; pixels that enter repeat its edge. With `rotate`, a square image is
+    rotated by 0, 90, 180 or 270 degrees.
     """
     count = ops.shape(arrays[0])[0]
     height, width = arrays[0].shape[1:3]

@@ -15,8 +15,7 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 UNUSED = ("PIL", "jax", "matplotlib", "pandas", "sklearn")
 
 # Variables that make TensorFlow use the matrix products and convolutions of Eigen. Unlike those of
-# oneDNN, their bits do not depend on the instruction sets and caches of the processor. The
-# gradients of convolutions use oneDNN nevertheless.
+# oneDNN, their bits do not depend on the processor. Gradients of convolutions use oneDNN anyway.
 PORTABLE = {
     "TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL": "false",
     "TF_ENABLE_ONEDNN_OPTS": "0",
@@ -26,20 +25,16 @@ THREADS = 4  # fixed, because the bits of Eigen's products depend on it
 
 
 def portable(kind: str, precision: str) -> bool:
-    """Whether to start Keras with `portable` for a network of this kind and precision.
-
-    oneDNN, which is used otherwise, computes convolutions twice as fast.
-    """
+    """Whether to start Keras with `portable`: oneDNN computes convolutions twice as fast."""
     return kind == "dense" and precision == "float32"
 
 
 def start(backend: str, device: str, portable: bool = True, threads: int | None = None) -> str:
     """Imports Keras with one of BACKENDS and DEVICES; returns the name of the device.
 
-    The user's KERAS_BACKEND and ~/.keras/keras.json have no effect. With `portable`, TensorFlow
-    gives the same bits on any x86-64 processor with AVX2 and FMA. `threads` is the number of
-    threads of TensorFlow within an operation, by default THREADS if `portable`, otherwise the
-    number of cores, at least 2. Raises InputError if the backend or device is not available.
+    The user's settings of Keras have no effect. With `portable`, TensorFlow gives the same bits on
+    any x86-64 processor with AVX2 and FMA. `threads` is the number of threads of TensorFlow within
+    an operation. Raises InputError if the backend or device is not available.
     """
     if importlib.util.find_spec(backend) is None:
         raise InputError(
@@ -65,10 +60,9 @@ def start(backend: str, device: str, portable: bool = True, threads: int | None 
     if backend == "tensorflow":
         import tensorflow as tf
 
-        if threads is None:
-            # oneDNN gives the same bits with any number of threads from 2 on, but others with 1.
-            threads = THREADS if portable else max(2, os.cpu_count() or 2)
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        # oneDNN gives the same bits with any number of threads from 2 on, but others with 1.
+        default = THREADS if portable else max(2, os.cpu_count() or 2)
+        tf.config.threading.set_intra_op_parallelism_threads(threads or default)
     gpu = find_gpu(backend)
     if device == "gpu" and gpu is None:
         raise InputError(
@@ -81,8 +75,7 @@ def start(backend: str, device: str, portable: bool = True, threads: int | None 
 def distribute(backend: str) -> int:
     """Makes Keras split each batch among all GPUs; returns their number, or 1 if there is none.
 
-    Models must be created after this call. It is for training alone: with it, Keras's
-    `predict_on_batch` returns each image once per GPU.
+    It is for training alone: Keras's `predict_on_batch` would return each image once per GPU.
     """
     if backend == "jax":
         import keras
@@ -100,10 +93,7 @@ def distribute(backend: str) -> int:
 
 
 def import_keras(backend: str) -> None:
-    """Imports Keras without UNUSED packages and without garbage collection.
-
-    This takes half the time of a plain import (benchmarks/README.md).
-    """
+    """Imports Keras without UNUSED packages and garbage collection, in half the time."""
     hidden = [name for name in UNUSED if name not in (backend, *sys.modules)]
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: not installed
     gc.disable()  # it would scan the many new objects again and again

@@ -14,14 +14,12 @@ MAX_BYTES = 100_000_000  # in a block; a few blocks are in memory at once
 class Blocks(keras.utils.PyDataset):
     """Blocks of up to `steps` batches and MAX_BYTES, for `MultiStepModel`.
 
-    A block is a tuple (counters, *arrays) of arrays of shape (batch, steps, ...). The batch is the
-    first axis, which Keras splits among several devices. The last batches of an epoch may form a
-    shorter block, and a last, smaller batch forms a block of one step. `multiple` drops up to
-    `multiple` - 1 images of it, so that devices get equal shares.
+    A block is a tuple (counters, *arrays) of arrays of shape (batch, steps, ...); Keras splits the
+    first axis among several devices. The last batches of an epoch may form a shorter block, and a
+    last, smaller batch forms a block of one step, whose size is a multiple of `multiple`.
 
     The order of the images depends only on the seed and the epoch; without a seed, they keep their
-    order. `counters`, int32, numbers the images across epochs, modulo 2³¹; a `DeviceGenerator` with
-    the counter of a batch's first image draws other numbers for each batch.
+    order. `counters`, int32, numbers the images across epochs, modulo 2³¹; see `DeviceGenerator`.
     """
 
     def __init__(
@@ -74,12 +72,11 @@ class Blocks(keras.utils.PyDataset):
 
 
 def to_tf_dataset(blocks: Blocks) -> Any:
-    """The blocks in the form that `fit` reads fastest.
+    """The blocks in the form that `fit` reads fastest: for JAX, they are unchanged.
 
     For TensorFlow it is a `tf.data.Dataset` that reads a block while the previous one is in use. It
     has no autotuning, unlike the dataset that Keras creates from a PyDataset, because autotuning
-    delays some epochs by a second or more (benchmarks/README.md). Other backends get the blocks
-    unchanged.
+    delays some epochs by a second or more (benchmarks/README.md).
     """
     if keras.backend.backend() != "tensorflow":
         return blocks

@@ -12,8 +12,7 @@ class DeviceGenerator(keras.random.SeedGenerator):
 
     The numbers depend only on the seed, the counter (an integer tensor) and the number of draws
     before: the generators of `keras.random` are counter-based (Salmon et al., "Parallel random
-    numbers: as easy as 1, 2, 3", 2011). Unlike its base class, this one stores no state in a
-    variable.
+    numbers: as easy as 1, 2, 3", 2011). Unlike the base class, it has no variable.
     """
 
     def __init__(self, seed: int, counter: Any) -> None:

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 class EpochLog:
     """The losses of a training of at most `epochs` epochs; `patience` is that of params.yaml.
 
-    DVCLive's Keras callback would rename the metrics, and its `resume` would not go back to the
-    epoch of the checkpoint.
+    DVCLive's Keras callback would rename the metrics, and cannot resume at a checkpoint.
     """
 
     def __init__(self, folder: str, epochs: int, patience: int | None) -> None:

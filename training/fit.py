@@ -14,6 +14,7 @@ from training.multi_step import MultiStepModel, Prepare
 from training.optimizers import Rate
 
 Checkpoint = dict[str, npt.NDArray[Any]]
+AfterEpoch = Callable[[Checkpoint], None]
 
 
 def compile_model(
@@ -28,8 +29,7 @@ def compile_model(
     """A model that trains `network`, with an optimizer by name and a loss of LOSSES or Keras.
 
     A `weight_decay` of None is the default of the optimizer. See `MultiStepModel` for `prepare` and
-    `xla`, which speeds up dense layers, but not convolutions on a CPU, where XLA also computes
-    16-bit convolutions in 32 bits.
+    `xla`, which speeds up dense layers, but not convolutions on a CPU.
     """
     model = MultiStepModel(network, prepare, xla)
     model.compile(
@@ -51,7 +51,7 @@ def fit(
     validation: Blocks,
     epochs: int,
     patience: int | None,
-    after_epoch: Callable[[Checkpoint], None],
+    after_epoch: AfterEpoch,
     checkpoint: Checkpoint | None = None,
     callbacks: Iterable[keras.callbacks.Callback] = (),
 ) -> None:
@@ -59,10 +59,8 @@ def fit(
 
     With a `patience`, training stops after that many epochs without a lower val_loss and restores
     the best weights; with None, it runs for all epochs and keeps the last weights. `after_epoch`
-    gets a checkpoint, from which training can resume. Its array "losses", shape (epochs, 2), has
-    the loss and val_loss of each epoch. `callbacks` must not change the training.
-
-    Raises FloatingPointError if the loss of an epoch is not finite.
+    gets a checkpoint, whose array "losses" has shape (epochs, 2), for loss and val_loss. Raises
+    FloatingPointError if the loss of an epoch is not finite.
     """
     first_epoch = 0
     if checkpoint is not None:
@@ -88,10 +86,7 @@ class ResumableEarlyStopping(keras.callbacks.EarlyStopping):
     """
 
     def __init__(
-        self,
-        patience: int | None,
-        after_epoch: Callable[[Checkpoint], None],
-        checkpoint: Checkpoint | None,
+        self, patience: int | None, after_epoch: AfterEpoch, checkpoint: Checkpoint | None
     ) -> None:
         super().__init__(patience=patience or 0, restore_best_weights=patience is not None)
         self.after_epoch, self.checkpoint = after_epoch, checkpoint

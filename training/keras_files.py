@@ -3,21 +3,18 @@
 import io
 import re
 import zipfile
-from typing import TYPE_CHECKING
+from typing import Any
 
 from denoiser import files
 from denoiser.errors import InputError
-
-if TYPE_CHECKING:
-    import keras
 
 DENOISER = "models/autoencoder.keras"
 CLASSIFIER = "models/classifier.keras"
 BATCH_SIZE = 1000  # images per prediction; another size may round differently
 
 
-def load_model(path: str) -> "keras.Model":
-    """Loads a model without compiling it; Keras must be started. Raises InputError on failure."""
+def load_model(path: str) -> Any:
+    """Loads a `keras.Model` without compiling it. Raises InputError on failure."""
     import keras
 
     try:
@@ -26,18 +23,17 @@ def load_model(path: str) -> "keras.Model":
         raise InputError(f"{path} cannot be loaded: {error}") from error
 
 
-def save_model(model: "keras.Model", path: str) -> None:
-    """Saves a model so that the bytes depend on its architecture and weights alone."""
+def save_model(model: Any, path: str) -> None:
+    """Saves a `keras.Model` so that the bytes depend on its architecture and weights alone."""
     with files.atomic_write(path) as temporary:
         model.save(temporary)
         temporary.write_bytes(strip_traces(temporary.read_bytes()))
 
 
 def strip_traces(archive: bytes) -> bytes:
-    """A .keras archive without the traces of the process that wrote it.
+    """A .keras archive without the date, and with numbers in place of memory addresses.
 
-    Keras writes the date and, as `shared_object_id`, memory addresses of objects. The date is
-    removed and the addresses are replaced by 1, 2, … in order of first appearance.
+    Keras writes them as `shared_object_id`; they are numbered in the order of their appearance.
     """
     numbers: dict[bytes, int] = {}
 

@@ -16,13 +16,11 @@ def arrays_only(_: Any, *arrays: Any) -> tuple[Any, ...]:
 class MultiStepModel(keras.Model):
     """A network that `fit` and `evaluate` call with a block of batches instead of one batch.
 
-    The steps within a block run in a loop on the device, so that the host is not involved in each
-    of them. The data are a `Blocks` dataset. `prepare` maps the counters and the arrays of a
-    training batch to the input and the target of the network, on the device. The layers are those
-    of `network`. With `xla`, TensorFlow compiles the loop with XLA; JAX always does.
-
-    With several devices, TensorFlow runs blocks of one step only, because `MirroredStrategy`
-    cannot synchronize within a nested function.
+    The steps of a block of `Blocks` run in a loop on the device, so that the host is not involved
+    in each of them. `prepare` maps the counters and the arrays of a training batch to the input and
+    the target of the network, on the device. With `xla`, TensorFlow compiles the loop with XLA; JAX
+    always does. With several devices, TensorFlow runs blocks of one step only, because
+    `MirroredStrategy` cannot synchronize within a nested function.
     """
 
     def __init__(
@@ -40,8 +38,7 @@ class MultiStepModel(keras.Model):
     def _maybe_symbolic_build(self, *_: Any, **__: Any) -> None:
         """Does nothing: `fit.compile_model` has created all variables.
 
-        With several devices, Keras would read a block to create them, and fail with several
-        machines.
+        Keras would read a block to create them, and fail with several machines.
         """
 
     def _run(self, step: Callable[..., Any], prepare: Prepare, *state_and_block: Any) -> Any:
@@ -77,8 +74,7 @@ def _while_loop(step: Callable[..., Any], prepare: Prepare, block: Any, xla: boo
     def prepared(index: Any) -> tuple[Any, ...]:
         return prepare(*(array[:, index] for array in block))
 
-    # Outside of XLA, which draws random numbers more slowly on a CPU (benchmarks/README.md) and
-    # lacks Poisson numbers.
+    # Outside of XLA, which is slower on a CPU (benchmarks/README.md) and lacks Poisson numbers.
     if prepare is arrays_only:
         batches, axis = block[1:], 1
     else:

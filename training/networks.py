@@ -7,13 +7,11 @@ shape. Keras is imported when a network is built, because the names are needed w
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-if TYPE_CHECKING:
-    import keras
-
+Model: TypeAlias = Any  # a keras.Model
 Shape = Sequence[int | None]  # height, width, channels
 
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid")
@@ -26,23 +24,22 @@ class Network(NamedTuple):
     whose sides are multiples of its scale, and has the same weights as one of a fixed size.
     """
 
-    build: "Callable[..., keras.Model]"
+    build: Callable[..., Model]
     any_size: bool
 
 
-def build(shape: Shape, kind: str, **params: Any) -> "keras.Model":
+def build(shape: Shape, kind: str, **params: Any) -> Model:
     """The network of this kind for images of this shape, with new weights."""
     return NETWORKS[kind].build(shape, **params)
 
 
 def dense(
     shape: Shape, encoder: Sequence[int], decoder: Sequence[int], activation: str, **_: Any
-) -> "keras.Model":
-    """A fully connected autoencoder; its bottleneck is the last layer of the encoder.
+) -> Model:
+    """A fully connected autoencoder; `encoder` and `decoder` are the units of their layers.
 
-    `encoder` and `decoder` are the units of their layers; the output layer uses sigmoid. With
-    512, 512, 256, 256, 64 and 512 units and ReLU it is the network of the guide "Use Autoencoders
-    to Denoise Images".
+    With 512, 512, 256, 256, 64 and 512 units and ReLU it is the network of the guide "Use
+    Autoencoders to Denoise Images".
     """
     import keras
     from keras import layers
@@ -71,22 +68,17 @@ def convolutional(
     standardize: bool,
     skips: bool,
     **_: Any,
-) -> "keras.Model":
+) -> Model:
     """A convolutional autoencoder; with `skips` a U-Net (Ronneberger et al., 2015).
 
-    `filters` lists the filters per resolution; each resolution is half the previous one.
-    `convolutions` is the number of 3x3 convolutions per resolution, on the way down and on the way
-    up. With `skips`, the convolutions on the way up also get the result of those on the way down at
-    the same resolution. With one entry in `filters` it is a plain convolutional network.
+    `filters` lists the filters per resolution, each half the previous one; `convolutions` is the
+    number of 3x3 convolutions per resolution, on the way down and on the way up. With `skips`, the
+    convolutions on the way up also get the result of those on the way down.
 
-    The output layer uses sigmoid. With `residual`, the network predicts the noise and subtracts it
-    from the image (Zhang et al., "Beyond a Gaussian denoiser", 2017); the result may then lie
-    outside of [0, 1].
-
-    With `standardize`, `standardized` is applied to the kernels of the 3x3 convolutions after each
-    training step, except to that of the output layer.
-
-    Images of a fixed size are padded with zeros to multiples of the scale of the network.
+    With `residual`, the network predicts the noise and subtracts it from the image (Zhang et al.,
+    "Beyond a Gaussian denoiser", 2017); the result may lie outside of [0, 1]. With `standardize`,
+    the kernels of the 3x3 convolutions are `standardized` after each training step, except that of
+    the output layer. Images of a fixed size are padded with zeros to multiples of the scale.
     """
     import keras
     from keras import layers
@@ -134,9 +126,8 @@ NETWORKS = {
 def reach(filters: Sequence[int], convolutions: int) -> tuple[int, int]:
     """The scale and the radius, in pixels, of a convolutional network.
 
-    Apart from the edges of the image, the network commutes with shifts of the image by multiples of
-    `scale`, and an output pixel depends on no input pixel that is more than `radius` rows or
-    columns away.
+    Except at the edges, the network commutes with shifts of the image by multiples of the scale,
+    and an output pixel depends on no input pixel more than the radius of rows or columns away.
     """
     halvings = len(filters) - 1
     output = np.arange(2**halvings)  # pixels of a row; by symmetry, those to the right suffice
@@ -150,11 +141,10 @@ def reach(filters: Sequence[int], convolutions: int) -> tuple[int, int]:
 
 
 def standardized(kernel: Any) -> Any:
-    """Shifts and scales the n weights of each filter to mean 0 and variance 2 / n.
+    """Shifts and scales the n weights of each filter, the last axis, to mean 0 and variance 2 / n.
 
-    `kernel` has the shape (height, width, channels, filters). This is the weight standardization of
-    Qiao et al. ("Micro-batch training with batch-channel normalization and weight standardization",
-    2019), with the variance of He et al. (2015).
+    This is the weight standardization of Qiao et al., "Micro-batch training with batch-channel
+    normalization and weight standardization", 2019, with the variance of He et al., 2015.
     """
     from keras import ops
 
@@ -164,11 +154,8 @@ def standardized(kernel: Any) -> Any:
     return (kernel - mean) * scale * ops.rsqrt(variance + 1e-12)
 
 
-def classifier(shape: Shape, classes: int) -> "keras.Model":
-    """A small network from clean images to class probabilities, shape (n, classes).
-
-    It shows whether denoised images remain recognizable.
-    """
+def classifier(shape: Shape, classes: int) -> Model:
+    """A small network from clean images to class probabilities, shape (n, classes)."""
     import keras
     from keras import layers
 

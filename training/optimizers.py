@@ -1,9 +1,6 @@
 """The optimizers of Keras by name, and the schedules of their learning rate."""
 
-from typing import TYPE_CHECKING, Any, TypeAlias
-
-if TYPE_CHECKING:
-    import keras
+from typing import Any, TypeAlias
 
 OPTIMIZERS = ("adam", "adamw", "nadam", "rmsprop", "sgd")
 SCHEDULES = {"constant": 1.0, "cosine": 0.0}  # the final fraction of the learning rate
@@ -11,9 +8,7 @@ SCHEDULES = {"constant": 1.0, "cosine": 0.0}  # the final fraction of the learni
 Rate: TypeAlias = Any  # a float or a LearningRateSchedule of Keras
 
 
-def optimizer(
-    name: str, learning_rate: Rate, weight_decay: float | None = None
-) -> "keras.optimizers.Optimizer":
+def optimizer(name: str, learning_rate: Rate, weight_decay: float | None) -> Any:
     """The optimizer of Keras; a `weight_decay` of None is the default of the optimizer."""
     import keras
 

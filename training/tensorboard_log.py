@@ -2,30 +2,22 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from denoiser import files
-
-if TYPE_CHECKING:
-    import keras
-
-    from denoiser.noise import Images
+from denoiser.noise import Images
 
 
 def callbacks(
-    model: "keras.Model",
-    params: dict[str, dict[str, Any]],
-    noisy: "Images",
-    clean: "Images",
-    resumed: bool,
-) -> list["keras.callbacks.Callback"]:
+    model: Any, params: dict[str, Any], noisy: Images, clean: Images, resumed: bool
+) -> list[Any]:
     """Keras callbacks that log losses, parameters, and images that are denoised after each epoch.
 
     `noisy` and `clean` are the same images, shape (n, height, width, channels), float32. The log is
-    in a folder `tensorboard/<experiment>` of the workspace, whose name and path DVC passes as
-    environment variables. Unless the training is resumed, the log of an earlier run is removed.
+    in the folder `tensorboard/<experiment>` of the workspace, which DVC passes as environment
+    variables. Unless the training is resumed, the log of an earlier run is removed.
     """
     import keras
     import tensorflow as tf
@@ -61,6 +53,6 @@ def flatten(params: dict[str, Any], prefix: str = "") -> dict[str, bool | int | 
     return flat
 
 
-def image_grid(*arrays: "Images") -> "Images":
+def image_grid(*arrays: Images) -> Images:
     """One image, shape (1, height, width, channels), with a row for each array of images."""
     return np.concatenate([np.concatenate(list(images), axis=1) for images in arrays])[None]

@@ -3,26 +3,21 @@
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from denoiser import files
 from training import networks
 
-if TYPE_CHECKING:
-    import keras
-    import onnx
-
 
 def export_network(
-    trained: "keras.Model", params: Mapping[str, Any], path: str | Path, metadata: dict[str, str]
+    trained: Any, params: Mapping[str, Any], path: str | Path, metadata: dict[str, str]
 ) -> None:
     """Writes a trained network of any precision as an ONNX file in float32.
 
     `params` is the section `model` with which the network was built. The file maps "noisy" to
     "denoised", both of shape (n, height, width, channels). Its metadata are `metadata`, `channels`,
     and the `side` of the square images, or the `scale` and `radius` (see `networks.reach`) of a
-    network of images of any size, whose sides must be multiples of the scale. The bytes depend only
-    on the arguments and the versions of the packages.
+    network of images of any size. The bytes depend only on the arguments and the packages.
 
     Keras must run with TensorFlow, and its global dtype policy must be float32, the default.
     """
@@ -59,8 +54,8 @@ def gelu(x: Any) -> Any:
     return x * (0.5 + 0.5 * ops.erf(x * 0.5**0.5))
 
 
-def normalize(model: "onnx.ModelProto") -> None:
-    """Replaces everything that differs between two exports of a network, in place.
+def normalize(model: Any) -> None:
+    """Replaces everything that differs between two exports of an `onnx.ModelProto`, in place.
 
     The input and the output are named "noisy" and "denoised"; the nodes and the other values are
     numbered in the order of the computation.

@@ -1,0 +1,85 @@
+"""training/onnx_export.py."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from denoiser import tiles
+from denoiser.model import Denoiser
+from tests.conftest import ROOT
+from tests.tiny_networks import PARAMS, build
+from training import networks
+from training.networks import ACTIVATIONS
+from training.onnx_export import export_network
+
+RNG = np.random.default_rng(0)
+METADATA = {"noise": "uniform 0.9", "data": "digits"}
+
+
+@pytest.mark.parametrize(
+    ("activation", "precision"),
+    [*((name, "float32") for name in ACTIVATIONS), ("relu", "mixed_bfloat16")],
+)
+def test_a_dense_network_gives_the_same_results_in_float32(
+    tmp_path: Path, activation: str, precision: str
+) -> None:
+    trained, expected = (
+        build("dense", (7, 7, 3), dtype, activation=activation) for dtype in (precision, "float32")
+    )
+    weights = [RNG.normal(0, 0.5, weight.shape) for weight in trained.get_weights()]
+    for network in (trained, expected):
+        network.set_weights(weights)  # larger than initially
+    path = f"{tmp_path}/model.onnx"
+    export_network(trained, PARAMS | {"kind": "dense", "activation": activation}, path, METADATA)
+    denoiser, images = Denoiser(path), RNG.random((5, 7, 7, 3), np.float32)
+    denoised = [np.concatenate(list(denoiser(image))) for image in images]
+    np.testing.assert_allclose(denoised, expected(images), atol=1e-5)
+    assert denoiser.metadata == METADATA | {"channels": "3", "side": "7"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "params"), [("conv", {"convolutions": 2}), ("unet", {"residual": True})]
+)
+def test_tiles_of_an_exported_network_give_the_results_of_keras(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, params: dict[str, Any]
+) -> None:
+    """Its sides are multiples of the scale, 2, and those of the training images are odd."""
+    monkeypatch.setattr(tiles, "TILE", 16)
+    path, image = f"{tmp_path}/model.onnx", RNG.random((136, 72, 3), np.float32)
+    trained = build(kind, (7, 9, 3), **params)
+    export_network(trained, PARAMS | params | {"kind": kind}, path, METADATA)
+    denoiser, expected = Denoiser(path), build(kind, image.shape, **params)(image[None])[0]
+    assert np.ptp(expected) > 0.01
+    np.testing.assert_allclose(np.concatenate(list(denoiser(image))), expected, atol=1e-5)
+    radius = networks.reach([4, 8], params.get("convolutions", 1))[1]
+    assert denoiser.metadata == METADATA | {"channels": "3", "scale": "2", "radius": str(radius)}
+
+
+EXPORTS = """
+import sys
+from training import backend
+backend.start("tensorflow", "cpu")
+from tests.tiny_networks import PARAMS, build
+from training.onnx_export import export_network
+for kind in sys.argv[1:]:
+    export_network(build(kind, (8, 8, 1)), PARAMS | {"kind": kind}, f"{kind}.onnx", {"data": "x"})
+"""
+
+
+def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
+    """In the other order, Keras and tf2onnx give other names to the same parts."""
+    exports = []
+    for seed, kinds in enumerate([("dense", "unet"), ("unet", "dense")]):
+        env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": str(seed)}
+        command = [sys.executable, "-c", EXPORTS, *kinds]
+        done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert not done.stdout
+        assert "tf2onnx" not in done.stderr
+        exports.append([(tmp_path / f"{kind}.onnx").read_bytes() for kind in ("dense", "unet")])
+    assert exports[0] == exports[1]

@@ -1,1 +1,0 @@
-from tools.command import set_params as set_params
