@@ -12,7 +12,7 @@ from benchmarks import measure
 from tools import measurements
 from tools.markdown import insert_tables
 
-MODULES = "training_step gpu memory data startup repro whole".split()
+MODULES = "training_step gpu memory data repro whole".split()
 
 
 def main(names: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from benchmarks.measure import CSVS, Run, clone, ratio, run, run_alternately
+from benchmarks.measure import CSVS, alternately, clone, ratio, run
 from tools.measurements import Row
 
 STAGES = ("load", "split", "add_noise")
@@ -16,18 +16,11 @@ def rows() -> list[Row]:
         code[stage] = TIMED.format(f"from stages import {stage}", f"{stage}.main()")
     with clone("add_noise") as folder:
 
-        def timed(name: str) -> Run:
-            result = run("python", "-c", code[name], folder=folder)
-            return result._replace(seconds=float(result.output.split()[-1]))
+        def seconds(name: str) -> float:
+            return float(run("python", "-c", code[name], folder=folder).output.split()[-1])
 
-        seconds, peaks = run_alternately({name: partial(timed, name) for name in code})
-    here = [sum(times) for times in zip(*(seconds[stage] for stage in STAGES), strict=True)]
-    guide, goal = seconds["guide"], "limit: the goal for each stage"
+        times = alternately({name: partial(seconds, name) for name in code})
+    here = [sum(values) for values in zip(*(times[stage] for stage in STAGES), strict=True)]
     work = "CSV of 60,000 rows to noisy arrays, without imports"
-    return [
-        Row(work, "s", here, guide, note=f"{ratio(here, guide):.2f} of the guide's time"),
-        *(
-            Row(f"peak memory of `{stage}`", "MB", peaks[stage], peaks["guide"], {}, [600], goal)
-            for stage in STAGES
-        ),
-    ]
+    note = f"{ratio(here, times['guide']):.2f} of the guide's time"
+    return [Row(work, "s", here, times["guide"], note=note)]

@@ -1,66 +1,41 @@
 """Runs contenders alternately and formats their measurements as a table."""
 
 import contextlib
-import functools
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tools.measurements import Row, Values, median
 
 ROUNDS = 5
 PROJECT = Path(__file__).parent.parent
 CSVS = "data/raw/train.csv", "data/raw/test.csv"
-ALL_STAGES = ("plot", "robustness", "classify")  # with the stages that they depend on
-
-# Starts a command. The kernel counts the memory of a parent process toward the peak of its child,
-# so the launcher is a small process.
-LAUNCHER = """
-import os, sys, time
-started = time.perf_counter()
-stderr_to_stdout = [(os.POSIX_SPAWN_DUP2, 1, 2)]
-child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=stderr_to_stdout)
-_, status, usage = os.wait4(child, 0)
-if os.waitstatus_to_exitcode(status):
-    sys.exit(1)
-print(time.perf_counter() - started, usage.ru_maxrss / 1024, file=sys.stderr)
-"""
 
 
 class Run(NamedTuple):
-    """Wall-clock time in seconds, peak memory in MB, and all output of a command."""
+    """Wall-clock time in seconds, and all output of a command."""
 
     seconds: float
-    peak: float
     output: str
 
 
 def run(*command: str, folder: Path) -> Run:
     """Runs a command in a folder; `python` stands for the interpreter of this process.
 
-    The peak memory is the kernel's `ru_maxrss`, as in `/usr/bin/time`. Raises RuntimeError, with
-    the output of the command, if it fails.
+    Raises RuntimeError, with the output of the command, if it fails.
     """
-    with tempfile.TemporaryFile("w+") as file:
-        launcher = subprocess.run(
-            [sys.executable, "-S", "-c", LAUNCHER, *with_interpreter(*command)],
-            cwd=folder,
-            env=environment(),
-            stdout=file,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        file.seek(0)
-        output = file.read()
-    if launcher.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{output}{launcher.stderr}")
-    seconds, peak = map(float, launcher.stderr.split())
-    return Run(seconds, peak, output)
+    words, started = with_interpreter(*command), time.perf_counter()
+    streams: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    done = subprocess.run(words, cwd=folder, env=environment(), **streams)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}")
+    return Run(time.perf_counter() - started, done.stdout)
 
 
 def with_interpreter(*command: str) -> list[str]:
@@ -85,20 +60,6 @@ def alternately(contenders: Mapping[str, Callable[[], float]]) -> dict[str, Valu
             values[name].append(work())
             print(f"  round {number + 1}: {name} {values[name][-1]:.4g}", file=sys.stderr)
     return values
-
-
-def run_alternately(
-    contenders: Mapping[str, Callable[[], Run]],
-) -> tuple[dict[str, Values], dict[str, Values]]:
-    """The seconds and the peak memory (MB) of contenders that run commands."""
-    peaks: dict[str, Values] = {name: [] for name in contenders}
-
-    def seconds(name: str) -> float:
-        result = contenders[name]()
-        peaks[name].append(result.peak)
-        return result.seconds
-
-    return alternately({name: functools.partial(seconds, name) for name in contenders}), peaks
 
 
 @contextlib.contextmanager

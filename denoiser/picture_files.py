@@ -111,8 +111,12 @@ def read(path: str, white: float | None = None) -> Picture:
                 raise ValueError("it has no pixels")
             gray_alpha = bool(file.tile) and file.tile[0].args == "LA;16B"  # opened as RGBA
             file.load()
-            with contextlib.suppress(Exception):  # of broken EXIF, many types
+            try:
                 ImageOps.exif_transpose(file, in_place=True)
+            except MemoryError:
+                raise
+            except Exception:  # of broken EXIF, many types
+                pass
             if file.mode[0] in "IF":
                 pixels, white, alpha = to_16_bits(path, file, white)
             else:

@@ -61,6 +61,7 @@ def test_patience_keeps_the_best_weights_also_in_a_resumed_training(
     else:
         assert patience + 1 < len(val_losses) == val_losses.argmin() + 1 + patience < EPOCHS
         assert val_loss == pytest.approx(val_losses.min())
-    for done in (len(checkpoints), len(checkpoints) - 10):
-        resumed = fit(patience, precision, checkpoints[done - 1])
-        np.testing.assert_equal(resumed, (checkpoints[done:], val_loss, weights))
+    for left in (0, 1, 10):  # epochs
+        resumed = fit(patience, precision, checkpoints[-1 - left])
+        expected = checkpoints[len(checkpoints) - left :], val_loss, weights
+        np.testing.assert_equal(resumed, expected)

@@ -91,7 +91,10 @@ def test_reads_each_format(
 @pytest.mark.parametrize(
     ("cell", "shown"),
     [
-        *((cell, cell) for cell in "256 -1 12.5 12. .0 1.0.0 256.0 -1.0 0x1 1e1 nan ٣".split()),
+        *(
+            (cell, cell)
+            for cell in "256 -1 12.5 12. .0 1.0.0 256.0 -1.0 0x1 1e1 nan ٣ 00000001".split()
+        ),
         *[("", ""), (" 1", " 1"), ('"1,1"', "1,1"), ("9" * 30, "9" * 20)],
     ],
 )

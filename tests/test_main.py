@@ -208,6 +208,7 @@ def test_noisy_adds_the_same_noise_in_every_run(run: Run, noise: str, mse: float
     first, second = (run(f"black.png -o {name}.png --noisy {noise}") for name in "ab")
     assert first == second
     np.testing.assert_array_equal(pixels("a.png"), pixels("b.png"))
+    assert 0 < pixels("a.png").max() < 100  # results below 0 become black
     psnr = float(re.findall(r"PSNR \(dB\) ([\d.]+) noisy", first[0])[0])
     assert psnr == pytest.approx(-10 * np.log10(mse), abs=0.1)
 

@@ -200,7 +200,6 @@ def speed_table() -> str:
         }
         for name in ("training_step", "whole", "repro")
         for row in measurements.load(name)
-        if "its stage" not in row.work
     }
     return to_markdown(frame(rows, "benchmark"), {})
 
