@@ -94,7 +94,7 @@ class Linear:
         )
 
     def ridge(self, penalty: float) -> Denoiser:
-        """Ridge regression; the penalty is relative to the mean variance of a noisy pixel."""
+        """Ridge regression; `penalty` is multiplied by the mean variance of the noisy pixels."""
         return self._denoiser(1 / (self.variances + penalty * self.variances.mean() + 1e-12))
 
     def pca(self, components: int) -> Denoiser:

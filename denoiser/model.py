@@ -29,8 +29,8 @@ class Denoiser:
     def __init__(self, path: str, device: str = "auto") -> None:
         if Path(path).suffix == ".keras":
             raise InputError(
-                f"{path} is a model of Keras, which is for training: run `dvc repro export`, which "
-                f"writes {DENOISER} from models/autoencoder.keras, and pass that"
+                f"{path} is a model of Keras: run `dvc repro export`, which converts "
+                f"models/autoencoder.keras, and pass {DENOISER}"
             )
         if not Path(path).is_file():
             raise InputError(f"{path}: no such model; run `dvc repro`, or pass another model")
@@ -58,7 +58,7 @@ class Denoiser:
                 self.scale, self.radius = (int(self.metadata[key]) for key in ("scale", "radius"))
         except (KeyError, ValueError) as error:
             raise InputError(
-                f"{path} is not a denoiser of this project (its metadata lack a number): pass "
+                f"{path} is not a denoiser of this project (its metadata are incomplete): pass "
                 "another model"
             ) from error
 

@@ -54,9 +54,9 @@ def poisson(images: Any, amount: Any, rng: Any, xp: Any) -> Any:
 
     `amount` is the standard deviation of a white pixel, which counts 1/amount² photons.
     """
-    photon = xp.maximum(amount, 1e-4) ** 2  # more photons would overflow the counts
-    counts = xp.array(rng.poisson(images / photon), "float32")
-    return xp.where(amount > 0, counts * photon, images)
+    photon_value = xp.maximum(amount, 1e-4) ** 2  # smaller values would overflow the counts
+    counts = xp.array(rng.poisson(images / photon_value), "float32")
+    return xp.where(amount > 0, counts * photon_value, images)
 
 
 def masking(images: Any, amount: Any, rng: Any, xp: Any) -> Any:
@@ -67,8 +67,8 @@ def masking(images: Any, amount: Any, rng: Any, xp: Any) -> Any:
     return xp.where(rng.random(xp.shape(images), "float32") >= amount, images, 0.0)
 
 
-# The kinds equal those of scikit-image's `random_noise` (masking is its mode "pepper"), except for
-# uniform, which it lacks, and poisson, which has no amount there.
+# These are the kinds of scikit-image's `random_noise` (masking is its mode "pepper"), and uniform.
+# Its poisson has no amount.
 KINDS = {
     "uniform": Kind(uniform),
     "gaussian": Kind(gaussian),

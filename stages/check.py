@@ -107,7 +107,10 @@ def contradictions(content: dict[str, Any]) -> Iterator[str]:
             "train.fresh_noise adds synthetic noise, which noise.kind 'pairs' excludes: set "
             "train.fresh_noise to false"
         )
-    if content["model"]["residual"] and train["loss"] == "binary_crossentropy":
+    model = content["model"]
+    if model["residual"] and networks.NETWORKS[model["kind"]].reach is None:
+        yield f"model.residual has no effect on model.kind '{model['kind']}': set it to false"
+    elif model["residual"] and train["loss"] == "binary_crossentropy":
         yield (
             "train.loss is 'binary_crossentropy', which needs results from 0 to 1: with "
             "model.residual, choose another loss, such as mse or psnr"

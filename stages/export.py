@@ -7,17 +7,17 @@ from pipeline import params
 from pipeline.process import run_stage
 from training import backend, keras_files, onnx_export
 
-FETCHED = Path("data/raw/train.csv")
+FETCHED = Path("data/raw")
 
 
 def main() -> None:
     data = params.read(params.Load).train
     metadata = {
-        "data": params.read(params.Fetch).source if Path(data) == FETCHED else data,
+        "data": params.read(params.Fetch).source if Path(data).parent == FETCHED else data,
         "noise": describe(params.read(params.Noise)),
     }
     backend.start("tensorflow", "cpu")  # the converter needs TensorFlow
-    trained = keras_files.load_model(keras_files.DENOISER)
+    trained = keras_files.load_model(keras_files.AUTOENCODER)
     onnx_export.export_network(trained, dict(params.read(params.Model)), DENOISER, metadata)
 
 

@@ -11,7 +11,7 @@ def main() -> None:
     kind, precision = params.read(params.Model).kind, params.read(params.Train).precision
     runtime, portable = params.read(params.Runtime), backend.portable(kind, precision)
     print(f"predicting on {backend.start(runtime.backend, runtime.device, portable)}", flush=True)
-    network = keras_files.load_model(keras_files.DENOISER).predict_on_batch
+    network = keras_files.load_model(keras_files.AUTOENCODER).predict_on_batch
     denoise = model.predictor(network, params.read(params.Predict).ensemble)
     with atomic_write("data/denoised") as folder:
         folder.mkdir()

@@ -16,7 +16,7 @@ def main() -> None:
 
     from denoiser import scores
 
-    network = keras_files.load_model(keras_files.DENOISER).predict_on_batch
+    network = keras_files.load_model(keras_files.AUTOENCODER).predict_on_batch
     denoise = model.predictor(network, params.read(params.Predict).ensemble)
     images = npy.NpyReader("data/split/x_val.npy")
     starts = range(0, min(section.images, len(images)), noise.BLOCK_SIZE)

@@ -45,8 +45,8 @@ def holdout(split: params.Split) -> tuple[Indices, Indices]:
         )
     except ValueError as error:
         raise InputError(
-            f"params.yaml: split.validation_fraction is {split.validation_fraction}, "
-            f"which leaves no images for one part of {len(groups)} rows or pictures: {error}"
+            f"params.yaml: split.validation_fraction is {split.validation_fraction}, which leaves "
+            f"no images for one part of {len(groups)} rows or pictures: add some, or change it"
         ) from error
     return np.concatenate(train), np.concatenate(val)
 

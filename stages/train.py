@@ -58,7 +58,7 @@ def main() -> None:
     warmup = round(train.warmup * total)
     rate = optimizers.schedule(train.schedule, train.learning_rate, warmup, total)
     prepared = prepare if augmented or train.fresh_noise else None
-    xla = model_params.kind == "dense" or device != "CPU"
+    xla = networks.NETWORKS[model_params.kind].reach is None or device != "CPU"
     optimizer = train.optimizer, rate, train.loss, train.weight_decay
     model = fit.compile_model(network, *optimizer, prepared, xla)
     device = f"{devices} x {device}" if devices > 1 else device
@@ -89,12 +89,12 @@ def main() -> None:
             f"{error}: lower train.learning_rate (now {train.learning_rate})"
         ) from error
     log.end()
-    keras_files.save_model(network, keras_files.DENOISER)
+    keras_files.save_model(network, keras_files.AUTOENCODER)
     checkpoints.remove()
 
 
 def check_sizes(train: params.Train, count: int, side: int) -> None:
-    """Raises InputError if `count` squares of this side in pixels do not suit the parameters."""
+    """Raises InputError if there are too few training images, or if they are too small."""
     if train.batch_size > count:
         raise InputError(
             f"{params.FILE}: train.batch_size is {train.batch_size}, "

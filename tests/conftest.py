@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     The second one does not need `digits`, which the first one creates meanwhile.
     """
     longest = "search data_sets queue interruptions stages experiments pipeline photographs "
-    longest += "multi_step subfolder fit chaos"
+    longest += "multi_step subfolder fit"
     positions = {f"test_{name}": position for position, name in enumerate(longest.split())}
     items.sort(key=lambda item: positions.get(item.path.stem, len(positions)))
 
@@ -76,24 +76,15 @@ def write_csv(path: Path, rows: int, side: int = 3, seed: int = 0) -> pd.DataFra
 
 
 @pytest.fixture
-def images(workspace: Path) -> Path:
-    """A workspace after `load`, with 50 training and 20 test images of 12x12 pixels."""
-    from stages import load
+def noisy(workspace: Path) -> Path:
+    """A workspace after `load`, `split` and `add_noise`: 50 training and 20 test images, 12x12."""
+    from stages import add_noise, load, split
 
     write_csv(Path("data/raw/train.csv"), 50, 12, seed=1)
     write_csv(Path("data/raw/test.csv"), 20, 12, seed=2)
-    load.main()
+    for stage in (load, split, add_noise):
+        stage.main()
     return workspace
-
-
-@pytest.fixture
-def noisy(images: Path) -> Path:
-    """A workspace after `load`, `split` and `add_noise`."""
-    from stages import add_noise, split
-
-    split.main()
-    add_noise.main()
-    return images
 
 
 class Clone:
@@ -129,7 +120,6 @@ class Clone:
         return clone
 
     def set_params(self, **sections: dict[str, Any]) -> None:
-        """Changes params.yaml."""
         change_params(self.folder, **sections)
 
     def experiment(self, name: str) -> str:
@@ -138,34 +128,27 @@ class Clone:
         return self.run("git", "for-each-ref", "--format=%(refname)", pattern).strip()
 
     def read_params(self) -> dict[str, dict[str, Any]]:
-        """Its parameters."""
         return params.load_yaml(str(self.folder / "params.yaml"))
 
     def read_json(self, name: str) -> Any:
-        """The content of a JSON file."""
         return json.loads((self.folder / name).read_text())
 
-    def run(self, *command: str, env: dict[str, str] | None = None) -> str:
-        """Runs a command, which must succeed, and returns its output."""
-        status, text = self._run(command, env)
-        assert status == 0, text
-        return text
-
-    def fail(self, *command: str) -> str:
-        """Runs a command, which must fail without a traceback, and returns its output."""
-        status, text = self._run(command)
-        assert status != 0, text
-        assert "Traceback" not in text
-        return text
-
-    def _run(self, command: Sequence[str], env: dict[str, str] | None = None) -> tuple[int, str]:
-        """The exit status and the output of a command."""
+    def run(self, *command: str, env: dict[str, str] | None = None, fails: bool = False) -> str:
+        """Runs a command, which must succeed unless it `fails`, and returns its output."""
         # Not through a pipe, which would stay open as long as a queue that the command starts.
         with tempfile.TemporaryFile("w+") as output:
             env = self.env | (env or {})
             done = subprocess.run(command, cwd=self.folder, env=env, stdout=output, stderr=output)
             output.seek(0)
-            return done.returncode, output.read()
+            text = output.read()
+        assert (done.returncode != 0) == fails, text
+        return text
+
+    def fail(self, *command: str, env: dict[str, str] | None = None) -> str:
+        """Runs a command, which must fail without a traceback, and returns its output."""
+        text = self.run(*command, env=env, fails=True)
+        assert "Traceback" not in text
+        return text
 
     def start(self, *command: str) -> "subprocess.Popen[str]":
         """Starts a command as the leader of a new process group."""
@@ -185,12 +168,8 @@ def digits(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Clone:
     with open(f"{shared}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not shared.exists():
-            clone = Clone.of_workspace(
-                tmp_path_factory.mktemp("digits"),
-                fetch={"source": "digits"},
-                train={"epochs": EPOCHS},
-                **FAST,
-            )
+            sections = FAST | {"fetch": {"source": "digits"}, "train": {"epochs": EPOCHS}}
+            clone = Clone.of_workspace(tmp_path_factory.mktemp("digits"), **sections)
             clone.run("dvc", "repro", env=offline(tmp_path_factory.mktemp("home")))
             clone.lock = (clone.folder / "dvc.lock").read_text()
             shared.write_bytes(pickle.dumps(clone))
@@ -215,6 +194,16 @@ def run_stage(name: str, env: dict[str, str] | None = None) -> subprocess.Comple
     command = [sys.executable, "-m", f"stages.{name}"]
     env = os.environ | {"PYTHONPATH": str(ROOT)} | (env or {})
     return subprocess.run(command, env=env, capture_output=True, text=True)
+
+
+def run_stages(*names: str, env: dict[str, str] | None = None) -> str:
+    """Runs stages, which must succeed, and returns their output."""
+    output = ""
+    for name in names:
+        done = run_stage(name, env)
+        assert done.returncode == 0, done.stderr
+        output += done.stdout
+    return output
 
 
 def error_line(done: subprocess.CompletedProcess[str]) -> str:

@@ -1,6 +1,7 @@
 """Small denoisers in ONNX files, which need no training and no TensorFlow."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -34,18 +35,10 @@ def save_filter(path: str, scale: int, channels: int) -> None:
     save(path, nodes, weights, {"scale": scale, "radius": scale, "channels": channels})
 
 
-def save(
-    path: str,
-    nodes: list[onnx.NodeProto],
-    weights: dict[str, np.ndarray],
-    metadata: dict[str, str | int],
-) -> None:
+def save(path: str, nodes: list[Any], weights: dict[str, Any], metadata: dict[str, Any]) -> None:
     """Writes a model of images (n, height, width, channels), of any size."""
-    axes = "n", "h", "w", "c"
-    ends = [
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, axes)]
-        for name in ("noisy", "denoised")
-    ]
+    images = TensorProto.FLOAT, ("n", "h", "w", "c")
+    ends = [[helper.make_tensor_value_info(name, *images)] for name in ("noisy", "denoised")]
     tensors = [numpy_helper.from_array(array, name) for name, array in weights.items()]
     graph = helper.make_graph(nodes, "denoiser", *ends, tensors)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)

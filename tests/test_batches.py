@@ -1,11 +1,13 @@
-"""training/batches.py."""
+"""training/batches.py, training/augment.py."""
 
 import itertools
 
 import numpy as np
 import pytest
 
+from training.augment import augment
 from training.batches import Blocks, to_tf_dataset
+from training.device_random import DeviceGenerator
 
 CLEAN = np.arange(10, dtype=np.float32)[:, None]
 LABELS = np.arange(10, dtype=np.uint8)
@@ -89,3 +91,40 @@ def test_blocks_of_large_images_have_fewer_steps() -> None:
     images = np.broadcast_to(np.float32(0), (1000, 10**5))  # 400 KB each
     assert Blocks(images, images, batch_size=16, steps=25).steps == 7  # of 12.8 MB each
     assert Blocks(images, images, batch_size=500, steps=25).steps == 1
+
+
+# Augmentation
+
+IMAGES = np.random.default_rng(0).random((400, 5, 5, 3), np.float32)
+
+
+def augmented(
+    *arrays: np.ndarray, flip: bool = False, shift: int = 0, rotate: bool = False
+) -> list[np.ndarray]:
+    rng = DeviceGenerator(1, 0)
+    return [np.array(array) for array in augment(arrays, rng, flip, shift, rotate)]
+
+
+def fewest(images: np.ndarray, others: list[np.ndarray]) -> int:
+    """Each image equals that of one other array: how many do so of the rarest array."""
+    matches = np.array([(images == other).all(axis=(1, 2, 3)) for other in others])
+    assert (matches.sum(axis=0) == 1).all()
+    return int(matches.sum(axis=1).min())
+
+
+def test_all_flips_rotations_and_shifts_occur() -> None:
+    (flipped,) = augmented(IMAGES, flip=True)
+    assert fewest(flipped, [IMAGES, IMAGES[:, :, ::-1]]) > 150
+    (rotated,) = augmented(IMAGES, rotate=True)
+    assert fewest(rotated, [np.rot90(IMAGES, k, axes=(1, 2)) for k in range(4)]) > 60
+    images = IMAGES[:, :4]  # not square
+    (shifted,) = augmented(images, shift=2)
+    padded = np.pad(images, [(0, 0), (2, 2), (2, 2), (0, 0)], mode="edge")
+    places = itertools.product(range(5), range(5))
+    assert fewest(shifted, [padded[:, y : y + 4, x : x + 5] for y, x in places]) > 0
+
+
+def test_an_image_and_its_noisy_copy_are_transformed_alike() -> None:
+    clean, noisy = augmented(IMAGES, IMAGES + 1, flip=True, shift=1, rotate=True)
+    np.testing.assert_array_equal(clean + 1, noisy)
+    assert not np.array_equal(clean, IMAGES)

@@ -1,37 +1,43 @@
-"""denoiser/classical.py, compared with scikit-learn and with results computed by hand."""
+"""denoiser/classical.py, compared with scikit-learn and by hand, and stages/baselines.py."""
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from skimage.restoration import denoise_tv_chambolle
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.pipeline import make_pipeline
 
 from denoiser import classical, noise, scores
 from denoiser.classical import PENALTIES
+from denoiser.errors import InputError
+from stages import baselines
+from tests.conftest import SetParams, one_core, run_stages
 
 RNG = np.random.default_rng(0)
 CLEAN = (RNG.random((300, 3)) @ RNG.random((3, 16)) / 3).astype(np.float32).reshape(300, 2, 8, 1)
 NOISY = noise.add_noise(CLEAN, "gaussian", 0.1, np.random.default_rng(1))
-
-
 # Fitted to blocks of 7, 93 and 200 images.
 LINEAR = classical.Linear(zip(*(np.split(x, [7, 100]) for x in (NOISY, CLEAN)), strict=True), 16)
 
 
-@pytest.mark.parametrize("penalty", [1e-4, 0.1, 10])
-def test_ridge_equals_scikit_learn(penalty: float) -> None:
+@pytest.mark.parametrize(
+    ("method", "setting"),
+    [("ridge", 1e-4), ("ridge", 0.1), ("ridge", 10), ("pca", 1), ("pca", 3), ("pca", 16)],
+)
+def test_linear_methods_equal_scikit_learn(method: str, setting: Any) -> None:
     noisy, clean = (images.reshape(300, 16).astype(float) for images in (NOISY, CLEAN))
-    alpha = penalty * noisy.var(axis=0).mean() * len(noisy)
-    expected = Ridge(alpha).fit(noisy, clean).predict(noisy).reshape(NOISY.shape)
-    np.testing.assert_allclose(LINEAR.ridge(penalty)(NOISY), expected.clip(0, 1), atol=1e-5)
-
-
-@pytest.mark.parametrize("components", [1, 3, 16])
-def test_pca_equals_scikit_learn(components: int) -> None:
-    noisy, clean = (images.reshape(300, 16).astype(float) for images in (NOISY, CLEAN))
-    codes = PCA(components).fit_transform(noisy)
-    expected = LinearRegression().fit(codes, clean).predict(codes).reshape(NOISY.shape)
-    np.testing.assert_allclose(LINEAR.pca(components)(NOISY), expected.clip(0, 1), atol=1e-5)
+    if method == "ridge":
+        model = Ridge(setting * noisy.var(axis=0).mean() * len(noisy))
+    else:
+        model = make_pipeline(PCA(setting), LinearRegression())
+    expected = model.fit(noisy, clean).predict(noisy).reshape(NOISY.shape)
+    denoised = getattr(LINEAR, method)(setting)(NOISY)
+    np.testing.assert_allclose(denoised, expected.clip(0, 1), atol=1e-5)
 
 
 def test_pca_accepts_constant_pixels() -> None:
@@ -55,10 +61,9 @@ def test_filters_smooth_each_image_and_each_channel_separately(name: str) -> Non
     filtered = method(images, setting)
     assert filtered.dtype == np.float32
     assert filtered.std() < images.std()
-    for image, expected in zip(images, filtered, strict=True):
-        for channel in range(3):
-            plane = method(image[None, :, :, channel, None], setting)[0, :, :, 0]
-            np.testing.assert_allclose(plane, expected[:, :, channel], atol=1e-6)
+    for number, channel in np.ndindex(2, 3):
+        plane = np.s_[number : number + 1, :, :, channel : channel + 1]
+        np.testing.assert_allclose(method(images[plane], setting), filtered[plane], atol=1e-6)
 
 
 @pytest.mark.parametrize("weight", [0.05, 0.2, 1])
@@ -79,19 +84,84 @@ def test_affine_correction_restores_brightness_and_contrast(contrast: float) -> 
     np.testing.assert_allclose(correct(levels * contrast + 0.3), expected, atol=1e-5)
 
 
-def test_a_filter_is_tuned_for_the_highest_psnr() -> None:
+def test_methods_are_tuned_for_the_highest_psnr() -> None:
     clean = np.zeros((1, 16, 16, 1), np.float32)
     clean[:, :, 8:] = 1
     spot = clean.copy()
     spot[:, 4:6, 2:5] = 1  # most pixels of a window of 3x3 pixels, a minority in larger windows
-    noisy = spot * 0.5 + 0.3
-    setting, denoiser = classical.TUNED["median"](noisy, clean)
+    setting, denoiser = classical.TUNED["median"](spot * 0.5 + 0.3, clean)
     assert setting == 5
-    np.testing.assert_allclose(denoiser(noisy), clean, atol=1e-6)
+    np.testing.assert_allclose(denoiser(spot * 0.5 + 0.3), clean, atol=1e-6)
 
-
-def test_ridge_is_tuned_for_the_highest_psnr() -> None:
     penalty, denoiser = classical.LINEAR["ridge"](LINEAR, NOISY, CLEAN, 1)
     psnr = {p: scores.score(CLEAN, LINEAR.ridge(p)(NOISY))["psnr"].mean() for p in PENALTIES}
     assert penalty == max(psnr, key=lambda penalty: psnr[penalty])
     np.testing.assert_array_equal(denoiser(NOISY), LINEAR.ridge(penalty)(NOISY))
+
+
+METHODS = list(classical.METHODS)
+RESULTS = Path("metrics/baselines.json")
+
+
+def test_methods_are_fitted_to_training_images_and_scored_on_the_others(
+    noisy: Path, set_params: SetParams
+) -> None:
+    baselines.main()
+    results = json.loads(RESULTS.read_text())
+    assert list(results) == ["val", "test", "settings"]
+    assert all(list(part) == METHODS for part in results.values())
+    assert results["settings"]["pca"] == 64
+    clean = np.load("data/split/x_test.npy")
+    images = {method: np.load(f"data/baselines/{method}.npy") for method in METHODS}
+    for method, denoised in images.items():
+        assert results["test"][method] == scores.means(scores.score(clean, denoised))
+    best = max(METHODS, key=lambda method: float(results["val"][method]["psnr"]))
+    np.testing.assert_allclose(np.load("data/baselines/x_test.npy"), images[best], atol=1e-6)
+
+    # The validation images and the clean test images affect no setting and no fit.
+    for path in ("data/split/x_val.npy", "data/noisy/x_val.npy", "data/split/x_test.npy"):
+        np.save(path, np.load(path)[::-1] / 2)
+    baselines.main()
+    assert json.loads(RESULTS.read_text())["settings"] == results["settings"]
+    for method in METHODS:
+        np.testing.assert_array_equal(np.load(f"data/baselines/{method}.npy"), images[method])
+
+    set_params(baselines={"methods": []})
+    baselines.main()
+    assert json.loads(RESULTS.read_text()) == {"val": {}, "test": {}, "settings": {}}
+    assert list(Path("data/baselines").iterdir()) == []
+
+
+def test_the_bytes_of_baselines_do_not_depend_on_the_number_of_cores(workspace: Path) -> None:
+    """With images so large that BLAS uses several cores, and with several blocks of images."""
+    for folder in ("data/split", "data/noisy"):
+        Path(folder).mkdir(parents=True)
+        for name, count in (("train", 1200), ("val", 300), ("test", 250)):
+            np.save(f"{folder}/x_{name}.npy", RNG.random((count, 28, 28, 1), np.float32))
+    outputs = []
+    for cores in (contextlib.nullcontext, one_core):
+        with cores():
+            run_stages("baselines")
+        paths = [*sorted(Path("data/baselines").iterdir()), RESULTS]
+        outputs.append({path: path.read_bytes() for path in paths})
+    assert len(outputs[0]) == 9
+    assert outputs[0] == outputs[1]
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((3, 65, 65, 1), "methods contains pca and ridge.* are 3 of 4225 values"),
+        ((1, 8, 8, 1), "methods contains pca and ridge.* are 1 of 64 values"),
+        ((2, 8, 8, 1), "pca_components is 65, .* 64 values"),
+    ],
+)
+def test_rejects_images_that_linear_methods_cannot_be_fitted_to(
+    workspace: Path, set_params: SetParams, shape: tuple[int, ...], message: str
+) -> None:
+    set_params(baselines={"pca_components": 65})
+    for folder in ("data/split", "data/noisy"):
+        Path(folder).mkdir(parents=True)
+        np.save(f"{folder}/x_train.npy", np.zeros(shape, np.float32))
+    with pytest.raises(InputError, match=rf"baselines.{message}"):
+        baselines.main()

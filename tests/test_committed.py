@@ -1,16 +1,20 @@
-"""The committed results belong to the code in the working tree; no data is needed to see that."""
+"""The committed results, tables and documents belong to the code and files in the working tree."""
 
 import json
+import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 
+from benchmarks.__main__ import table as benchmark_table
 from denoiser import scores
 from tests.conftest import ROOT, Clone
 from tools import experiment, results, verify
+from tools.markdown import insert_tables
 
-STORED_BY_DVC = ("data/", "models/")
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")]
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +27,7 @@ def test_no_stage_has_to_run(clone: Clone) -> None:
     assert "Running stage" not in output
     stages = yaml.safe_load((clone.folder / "dvc.yaml").read_text())["stages"]
     assert output.count("didn't change, skipping") == len(stages)
-
-
-def test_only_files_stored_by_dvc_are_missing_and_no_others_differ(clone: Clone) -> None:
+    # Files that DVC stores are missing; no others differ.
     status = json.loads(clone.run("dvc", "status", "--json"))
     changes = [
         (path, state)
@@ -35,14 +37,13 @@ def test_only_files_stored_by_dvc_are_missing_and_no_others_differ(clone: Clone)
         for path, state in change.pop(kind, {}).items()
     ]
     assert not any(change for stage in status.values() for change in stage)
-    assert [path for path, _ in changes if not path.startswith(STORED_BY_DVC)] == []
+    assert [path for path, _ in changes if not path.startswith(("data/", "models/"))] == []
     assert {state for _, state in changes} == {"deleted", "not in cache"}
 
 
 def test_the_small_result_has_the_outputs_of_the_pipeline(clone: Clone) -> None:
-    default, small = (
-        verify.Result.read(folder) for folder in (clone.folder, clone.folder / verify.QUICK)
-    )
+    folders = clone.folder, clone.folder / verify.QUICK
+    default, small = map(verify.Result.read, folders)
     assert set(default.hashes()) == set(small.hashes())
     assert small.params()["fetch"] == {"source": "digits"}
     assert default.params() == clone.read_params()
@@ -65,3 +66,41 @@ def test_no_score_that_the_pipeline_computes_is_missing(monkeypatch: pytest.Monk
         empty += cells.index[cells.isna().any(axis=1)].unique().tolist()
     assert not empty, "run `make experiment` for these presets"
     assert table["commit"].str.fullmatch("[0-9a-f]{7}").all()  # no "+": the code was committed
+
+
+def test_make_results_changes_nothing_and_requires_scores(clone: Clone) -> None:
+    """The tables and pictures are those that the command creates from the committed scores."""
+    clone.run("python", "-m", "tools.results")
+    assert clone.run("git", "status", "--short") == ""
+    preset = clone.folder / "experiments/new.yaml"
+    preset.write_text("# Noise that is not scored.\n- noise.amount=0.7\n")
+    assert "make experiment NAME=new" in clone.fail("python", "-m", "tools.results")
+    preset.unlink()
+
+
+def test_every_table_of_numbers_is_created_by_a_command() -> None:
+    """Outside of the markers, no document has a table with a decimal number."""
+    for document in results.DOCUMENTS:
+        text = (ROOT / document).read_text()
+        text = re.sub(r"<!-- begin .*?<!-- end -->", "", text, flags=re.DOTALL)
+        assert not re.findall(r"^\|.*\d\.\d\d.*", text, re.MULTILINE), document
+    assert benchmark_table() in (ROOT / "benchmarks/README.md").read_text()
+
+
+def test_an_unknown_table_is_an_error(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("a\n<!-- begin t -->\nold\n<!-- end -->\nb\n")
+    insert_tables(page, {"t": "new"})
+    assert page.read_text() == "a\n<!-- begin t -->\nnew\n<!-- end -->\nb\n"
+    with pytest.raises(Exception, match="there is no table 't'"):
+        insert_tables(page, {})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_named_in_the_documents_exist(page: Path) -> None:
+    text = page.read_text()
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+        assert "://" in target or (page.parent / target).exists(), target
+    folders = "stages|denoiser|training|pipeline|tools|tests|docs"
+    for name in re.findall(rf"`((?:{folders})/[\w/.]+)`", text):
+        assert "NAME" in name or (ROOT / name).exists(), name

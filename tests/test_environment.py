@@ -12,18 +12,15 @@ def clone(tmp_path: Path) -> Clone:
     return Clone.of_workspace(tmp_path / "clone", fetch={"source": "digits"})
 
 
-@pytest.mark.parametrize("statement", ["import denoiser.new", "from denoiser import new"])
-def test_a_temporary_run_names_an_untracked_module(clone: Clone, statement: str) -> None:
+def test_a_temporary_run_names_files_that_git_and_dvc_do_not_track(clone: Clone) -> None:
     (clone.folder / "denoiser/new.py").touch()
     noise = clone.folder / "denoiser/noise.py"
-    noise.write_text(f"{statement}\n{noise.read_text()}")
-    output = clone.fail("dvc", "exp", "run", "--temp", "check")
-    assert "run `git add` for the new module" in output
+    code = noise.read_text()
+    for statement in ("import denoiser.new", "from denoiser import new"):
+        noise.write_text(f"{statement}\n{code}")
+        output = clone.fail("dvc", "exp", "run", "--temp", "check")
+        assert "run `git add` for the new module" in output
     clone.run("git", "add", "denoiser/new.py")
-    clone.run("dvc", "exp", "run", "--temp", "check")
-
-
-def test_a_temporary_run_names_data_that_dvc_does_not_track(clone: Clone) -> None:
     write_csv(clone.folder / "data/mine/train.csv", 20, 28)
     change = "load.train=data/mine/train.csv"
     output = clone.fail("dvc", "exp", "run", "--temp", "-S", change, "check")
@@ -34,19 +31,17 @@ def test_a_temporary_run_names_data_that_dvc_does_not_track(clone: Clone) -> Non
     clone.run("dvc", "exp", "run", "--temp", "-S", change, "check")
 
 
-@pytest.mark.parametrize("key", ["train", "test", "noisy_train", "noisy_test"])
-def test_a_path_that_is_null_is_rejected_by_check(clone: Clone, key: str) -> None:
-    output = clone.fail("dvc", "exp", "run", "-S", f"load.{key}=null")
-    assert f"params.yaml: load.{key} is None: input should be a valid string" in output
+def test_paths_that_are_null_are_rejected_by_check(clone: Clone) -> None:
+    keys = ("train", "test", "noisy_train", "noisy_test")
+    output = clone.fail("dvc", "exp", "run", *(f"-Sload.{key}=null" for key in keys))
+    for key in keys:
+        assert f"load.{key} is None: input should be a valid string" in output
 
 
-def test_dvc_runs_without_an_activated_environment(clone: Clone, tmp_path: Path) -> None:
+def test_an_environment_need_not_be_activated_but_complete(clone: Clone, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     venv, tools = offline(tmp_path / "home")["PATH"].split(":")
     clone.run(f"{venv}/dvc", "repro", "check", env={"PATH": tools})
-
-
-def test_a_missing_package_is_reported_without_a_traceback(clone: Clone, tmp_path: Path) -> None:
     clone.run("python", "-m", "venv", "--without-pip", str(tmp_path / "empty"))
     output = clone.fail(str(tmp_path / "empty/bin/python"), "-m", "stages.check")
     assert output.startswith("check: No module named '")

@@ -2,8 +2,6 @@
 
 import math
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from PIL import Image
 from denoiser import scores as metrics
 from denoiser.model import DENOISER, Denoiser
 from pipeline.params import load_yaml
-from tests.conftest import ROOT, Clone, error_line, write_csv
+from tests.conftest import ROOT, Clone, write_csv
 from tools import experiment, results
 from tools.command import set_params
 
@@ -51,23 +49,23 @@ def test_every_preset_runs_shortened(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for name in NAMES:
         folder = tmp_path / name
         folder.mkdir()
-        shutil.copy(ROOT / "params.yaml", folder)
+        shutil.copy("params.yaml", folder)
         apply_overrides(folder / "params.yaml", experiment.overrides(name))
         params = load_yaml(str(folder / "params.yaml"))
-        write_data(folder, params["load"])
+        for csv in ("train", "test"):
+            write_csv(folder / f"data/raw/{csv}.csv", 20, 12)
+        pictures = (params["load"][key] for key in ("train", "test", "noisy_train", "noisy_test"))
+        for pictures_folder in (folder / path for path in pictures if not path.endswith(".csv")):
+            pictures_folder.mkdir(parents=True)
+            for number in range(5):
+                Image.new("L", (96, 64), 40 * number).save(pictures_folder / f"{number}.png")
         short = {"epochs": 1, "batch_size": 8}
         set_params(folder, train=short, runtime={"steps_per_execution": 1, "device": "cpu"})
         dense, precision = params["model"]["kind"] == "dense", params["train"]["precision"]
         groups[str(dense and precision == "float32")].append(folder)
         groups["export"].append(folder)
     for portable, folders in groups.items():
-        done = subprocess.run(
-            [sys.executable, "-c", STAGES, portable, *folders],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+        Clone(ROOT).run("python", "-c", STAGES, portable, *map(str, folders))
     for name, folder in zip(NAMES, groups["export"], strict=True):
         noisy, denoised = (np.load(folder / f"data/{x}/x_test.npy") for x in ("noisy", "denoised"))
         assert np.isfinite(denoised).all(), name
@@ -75,35 +73,22 @@ def test_every_preset_runs_shortened(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert result.shape == denoised[0].shape, name
 
 
-def write_data(folder: Path, load: dict[str, Any]) -> None:
-    """Writes small CSVs, and the folders of pictures that the section `load` names."""
-    for csv, rows in (("train", 20), ("test", 12)):
-        write_csv(folder / f"data/raw/{csv}.csv", rows, 12)
-    for key in ("train", "test", "noisy_train", "noisy_test"):
-        if not load[key].endswith(".csv"):
-            (folder / load[key]).mkdir(parents=True)
-            for number in range(5):
-                Image.new("L", (96, 64), 40 * number).save(folder / load[key] / f"{number}.png")
-
-
-def test_a_preset_may_extend_another(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_presets_have_descriptions_and_scores_and_may_extend_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.chdir(ROOT)
+    for name in NAMES:
+        first = Path(f"experiments/{name}.yaml").read_text().splitlines()[0]
+        assert first.startswith("# "), name
+        assert first.endswith("."), name
+        assert all("=" in line for line in experiment.overrides(name))
+    for file in (experiment.SCORES, experiment.ROBUSTNESS):
+        assert sorted(pd.read_csv(file)["preset"].unique()) == NAMES, file
+    assert sorted(path.stem for path in experiment.IMAGES.iterdir()) == NAMES
     small, unet = (experiment.overrides(name) for name in ("unet-small", "unet"))
     assert unet[: len(small)] == small
     assert len(unet) > len(small)
     assert experiment.overrides("unet-gaussian")[: len(unet)] == unet
-    assert all("=" in line for name in NAMES for line in experiment.overrides(name))
-
-
-def test_every_preset_has_a_description_and_scores() -> None:
-    for name in NAMES:
-        first = (ROOT / f"experiments/{name}.yaml").read_text().splitlines()[0]
-        assert first.startswith("# "), name
-        assert first.endswith("."), name
-    for file in ("scores.csv", "robustness.csv"):
-        table = pd.read_csv(ROOT / "experiments" / file)
-        assert sorted(table["preset"].unique()) == NAMES, file
-    assert sorted(path.stem for path in (ROOT / "experiments/images").iterdir()) == NAMES
 
 
 @pytest.mark.slow
@@ -157,42 +142,30 @@ def test_make_experiment_stores_scores_and_images(
         assert model["minutes"] == pytest.approx(minutes, nan_ok=True)
 
 
-def test_the_code_of_an_experiment_is_the_commit_from_which_it_started(
+def test_the_newest_experiment_of_a_name_counts_and_its_code_is_the_commit_before_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clone = Clone(tmp_path)
+    monkeypatch.chdir(tmp_path)
     clone.run("git", "init", "-q")
     clone.run("git", "commit", "-q", "--allow-empty", "-m", "base")
     base = clone.run("git", "rev-parse", "--short=7", "HEAD").strip()
-    monkeypatch.chdir(tmp_path)
-    for name, mark in (("params.yaml", ""), ("stage.py", "+")):
+    for year, name, mark in ((2002, "params.yaml", ""), (2001, "stage.py", "+")):
         (tmp_path / name).write_text("changed")
         clone.run("git", "add", name)
         clone.run("git", "update-ref", "HEAD", base)
-        clone.run("git", "commit", "-q", "-m", "experiment")
-        assert experiment.code_of("HEAD") == base + mark
-
-
-def test_the_newest_experiment_of_a_name_counts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clone = Clone(tmp_path)
-    clone.run("git", "init", "-q")
-    for year in (2002, 2001):
         date = {"GIT_COMMITTER_DATE": f"{year}-01-01T00:00:00"}
-        clone.run("git", "commit", "-q", "--allow-empty", "-m", str(year), env=date)
+        clone.run("git", "commit", "-q", "-m", "experiment", env=date)
         clone.run("git", "update-ref", f"refs/exps/{year}/base/same", "HEAD")
-    monkeypatch.chdir(tmp_path)
-    newest = clone.run("git", "rev-parse", "HEAD~1").strip()
+        assert experiment.code_of("HEAD") == base + mark
+    newest = clone.run("git", "rev-parse", "refs/exps/2002/base/same").strip()
     assert experiment.commit_of("same") == newest
 
 
 @pytest.mark.parametrize("name", ["", "unett"])
 def test_an_unknown_preset_is_rejected(name: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tools.experiment", name], cwd=ROOT, capture_output=True, text=True
-    )
-    assert f"NAME={name}: NAME is one of blind, conv, " in error_line(done)
+    output = Clone(ROOT).fail("python", "-m", "tools.experiment", name)
+    assert f"NAME={name}: NAME is one of blind, conv, " in output
 
 
 # Tables
@@ -206,14 +179,10 @@ def scores_of(psnr: float) -> pd.DataFrame:
     return table.assign(accuracy=[0.1, np.nan, 0.5, psnr / 100, 0.9]).rename_axis("method")
 
 
-def params_of(kind: str, amount: float) -> dict[str, object]:
-    return {"fetch": 1, "load": 1, "split": 1, "noise": {"kind": kind, "amount": amount}}
-
-
+NOISES = {"default": ("uniform", 0.9), "unet": ("uniform", 0.9), "g": ("gaussian", 0.5)}
 PRESETS = {
-    "default": params_of("uniform", 0.9),
-    "unet": params_of("uniform", 0.9),
-    "g": params_of("gaussian", 0.5),
+    name: {"fetch": 1, "load": 1, "split": 1, "noise": {"kind": kind, "amount": amount}}
+    for name, (kind, amount) in NOISES.items()
 }
 
 
@@ -253,12 +222,3 @@ def test_the_tables_of_robustness() -> None:
         "**default**, uniform 0.9": {"0.5": 11, "0.9": 12},
         "**unet**, uniform 0.9": {"0.5": 21, "0.9": 22},
     }
-
-
-def test_results_name_a_preset_without_scores(tmp_path: Path) -> None:
-    clone = Clone.of_workspace(tmp_path)
-    (tmp_path / "experiments/new.yaml").write_text(
-        "# Noise that is not scored.\n- noise.amount=0.7\n"
-    )
-    with pytest.raises(AssertionError, match="make experiment NAME=new"):
-        clone.run("python", "-m", "tools.results")

@@ -1,24 +1,30 @@
-"""denoiser/files.py."""
+"""denoiser/files.py and pipeline/npy.py."""
 
+import contextlib
+import itertools
+import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from denoiser import files
+from denoiser.errors import InputError
+from pipeline import npy
 
 
 def test_atomic_write_replaces_a_folder_only_on_success(workspace: Path) -> None:
-    with files.atomic_write("out/folder") as path:
-        path.mkdir()
-        (path / "a").touch()
-    with pytest.raises(ZeroDivisionError), files.atomic_write("out/folder") as path:
-        path.mkdir()
-        (path / "b").write_text(str(1 / 0))
-    assert [str(path) for path in Path("out").rglob("*")] == ["out/folder", "out/folder/a"]
-    with files.atomic_write("out/folder") as path:
-        path.mkdir()
-        (path / "c").touch()
-    assert [str(path) for path in Path("out").rglob("*")] == ["out/folder", "out/folder/c"]
+    for name, fails, kept in (("a", False, "a"), ("b", True, "a"), ("c", False, "c")):
+        result = pytest.raises(OSError) if fails else contextlib.nullcontext()
+        with result, files.atomic_write("out/folder") as path:
+            path.mkdir()
+            (path / name).touch()
+            if fails:
+                raise OSError
+        assert [str(path) for path in Path("out").rglob("*")] == [
+            "out/folder",
+            f"out/folder/{kept}",
+        ]
 
 
 def test_atomic_write_does_not_write_through_links(workspace: Path) -> None:
@@ -30,3 +36,53 @@ def test_atomic_write_does_not_write_through_links(workspace: Path) -> None:
             path.write_text("new")
         assert Path(name).read_text() == "new"
     assert Path("cached").read_text() == "cached"
+
+
+@pytest.mark.parametrize("rows", [0, 1, 5, 12345])
+def test_npy_files_are_compatible_with_numpy(workspace: Path, rows: int) -> None:
+    array = np.random.default_rng(0).random((rows, 2, 3, 1), np.float32)
+    with npy.NpyWriter(Path("x.npy"), np.float32, (2, 3, 1)) as writer:
+        for start in range(0, rows, 4):
+            writer.append(array[start : start + 4])
+    np.testing.assert_array_equal(np.load("x.npy"), array)
+    np.save("y.npy", array)
+    np.testing.assert_array_equal(np.concatenate([array[:0], *npy.blocks("y.npy", 4)]), array)
+    np.testing.assert_array_equal(npy.load_npy("y.npy"), array)
+
+
+ROWS = np.zeros((10, 4))
+OTHER_KINDS = [np.array([None, 1]), np.asfortranarray(np.eye(3)), np.float32(1)]
+
+
+@pytest.mark.parametrize(
+    ("array", "size"),
+    [*((array, None) for array in OTHER_KINDS), *((ROWS, size) for size in (0, 5, 100, 447))],
+)
+def test_rejects_npy_files_of_other_kinds_and_truncated_ones(
+    workspace: Path, array: np.ndarray, size: int | None
+) -> None:
+    np.save("x.npy", array, allow_pickle=True)
+    if size is not None:
+        os.truncate("x.npy", size)
+    with pytest.raises(InputError, match=r"^x\.npy "):
+        npy.load_npy("x.npy")
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_reads_rows_in_any_order(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, cached: bool
+) -> None:
+    """Through a memory map only as long as the system has cached the file."""
+    counts = itertools.count(step=0 if cached else 1)
+    monkeypatch.setattr(npy, "reads_from_disk", lambda: next(counts))
+    images = np.arange(40, dtype=np.float32).reshape(10, 2, 2, 1)
+    np.save("x.npy", images)
+    order = np.array([7, 0, 7, 9])
+    with npy.NpyReader("x.npy") as reader:
+        reader[order]
+        result = reader[order]
+        assert (reader.map is not None) == cached
+    np.testing.assert_array_equal(result, images[order])
+    assert result.ctypes.data % 64 == 0
+    result[:] = 0
+    np.testing.assert_array_equal(np.load("x.npy"), images)

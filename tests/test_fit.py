@@ -1,13 +1,16 @@
-"""training/fit.py, training/optimizers.py."""
+"""training/fit.py, training/optimizers.py, training/checkpoints.py."""
+
+import sys
+import types
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.tiny_networks import build
-from training import optimizers
+from training import checkpoints, optimizers
 from training.batches import Blocks, to_tf_dataset
-from training.fit import Checkpoint, compile_model
-from training.fit import fit as fit_model
+from training.fit import Checkpoint, compile_model, fit
 
 
 @pytest.mark.parametrize(
@@ -29,11 +32,11 @@ def test_schedule(kind: str, warmup: int, expected: list[float]) -> None:
 EPOCHS = 25
 
 
-def fit(
+def train(
     patience: int | None, precision: str, checkpoint: Checkpoint | None = None
 ) -> tuple[list[Checkpoint], float, list[np.ndarray]]:
     """Trains a small network; returns the checkpoints, the final val_loss and the weights."""
-    rng, checkpoints = np.random.default_rng(0), list[Checkpoint]()
+    rng, saved = np.random.default_rng(0), list[Checkpoint]()
     clean = (rng.random((30, 1, 1, 1)) * rng.random((2, 3, 1))).astype(np.float32)
     noisy = clean + rng.normal(0, 0.05, clean.shape).astype(np.float32)
     network = build("dense", (2, 3, 1), precision, encoder=[8, 3], decoder=[])
@@ -41,9 +44,9 @@ def fit(
     model = compile_model(network, "adam", rate, "mse", xla=False)
     blocks = Blocks(noisy[:20], clean[:20], batch_size=8, steps=2, seed=1)
     validation = Blocks(noisy[20:], clean[20:], batch_size=10)
-    fit_model(model, blocks, validation, EPOCHS, patience, checkpoints.append, checkpoint)
+    fit(model, blocks, validation, EPOCHS, patience, saved.append, checkpoint)
     val_loss = model.evaluate(to_tf_dataset(validation), verbose=0)
-    return checkpoints, val_loss, network.get_weights()
+    return saved, val_loss, network.get_weights()
 
 
 @pytest.mark.parametrize(
@@ -52,9 +55,9 @@ def fit(
 def test_patience_keeps_the_best_weights_also_in_a_resumed_training(
     patience: int | None, precision: str
 ) -> None:
-    checkpoints, val_loss, weights = fit(patience, precision)
-    val_losses = checkpoints[-1]["losses"][:, 1]
-    assert len(checkpoints) == len(val_losses)
+    saved, val_loss, weights = train(patience, precision)
+    val_losses = saved[-1]["losses"][:, 1]
+    assert len(saved) == len(val_losses)
     if patience is None:
         assert len(val_losses) == EPOCHS
         assert val_loss == pytest.approx(val_losses[-1])
@@ -62,6 +65,51 @@ def test_patience_keeps_the_best_weights_also_in_a_resumed_training(
         assert patience + 1 < len(val_losses) == val_losses.argmin() + 1 + patience < EPOCHS
         assert val_loss == pytest.approx(val_losses.min())
     for left in (0, 1, 10):  # epochs
-        resumed = fit(patience, precision, checkpoints[-1 - left])
-        expected = checkpoints[len(checkpoints) - left :], val_loss, weights
+        resumed = train(patience, precision, saved[-1 - left])
+        expected = saved[len(saved) - left :], val_loss, weights
         np.testing.assert_equal(resumed, expected)
+
+
+# Checkpoints
+
+ARRAYS = {"losses": np.array([[0.5, 0.4]]), "state 0": np.arange(100, dtype=np.float32)}
+
+
+def test_the_last_checkpoint_with_the_same_key_is_loaded_unless_damaged(workspace: Path) -> None:
+    assert checkpoints.load("a") is None
+    for scale in (1, 2):
+        arrays = {name: scale * array for name, array in ARRAYS.items()}
+        checkpoints.save("a", arrays)
+        assert checkpoints.load("b") is None
+        np.testing.assert_equal(checkpoints.load("a"), arrays)
+    for _ in range(2):
+        checkpoints.remove()
+        assert checkpoints.load("a") is None
+    checkpoints.save("a", ARRAYS)
+    content = checkpoints.PATH.read_bytes()
+    position = content.index(ARRAYS["state 0"].tobytes()) + 30
+    damaged = [content[:size] for size in range(0, len(content), 50)]
+    for changed in (*damaged, content[:position] + b"!" + content[position + 1 :]):
+        checkpoints.PATH.write_bytes(changed)
+        assert checkpoints.load("a") is None
+    np.savez(checkpoints.PATH, key=np.array("a"), losses=np.array([None]))  # a pickle
+    assert checkpoints.load("a") is None
+
+
+def test_key_depends_on_data_settings_and_code(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = types.ModuleType("training.of_this_test")
+    module.__file__ = str(workspace / "code.py")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+
+    def key(*settings: object, data: str = "data", code: str = "code") -> str:
+        Path("x.npy").write_text(data)
+        Path("code.py").write_text(code)
+        return checkpoints.key(["x.npy"], *settings)
+
+    first = key("CPU", 0.1)
+    others = {key("GPU", 0.1), key("CPU", 0.2)}
+    others |= {key("CPU", 0.1, data="Data"), key("CPU", 0.1, code="Code")}
+    assert len(others - {first}) == 4
+    assert key("CPU", 0.1) == first

@@ -4,6 +4,7 @@ import csv
 import io
 import itertools
 import re
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -16,10 +17,13 @@ from pipeline import image_csv
 Rows = tuple[list[int] | None, list[list[int]]]  # labels and images
 
 
-def read(text: str | bytes, label: str | None = "label", color: str = "gray") -> Rows:
-    """Labels, if any, and the values of each image of a CSV."""
+def read(
+    text: str | bytes, label: str | None = "label", color: str = "gray", block: int = 10_000
+) -> Rows:
+    """Labels, if any, and the values of each image of a CSV that is read in blocks."""
     file = io.BytesIO(text.encode() if isinstance(text, str) else text)
-    label_blocks, image_blocks = zip(*image_csv.read(file, label, color), strict=True)
+    with mock.patch.object(image_csv, "BLOCK", block):
+        label_blocks, image_blocks = zip(*image_csv.read(file, label, color), strict=True)
     images = np.concatenate(image_blocks)
     assert images.dtype == np.uint8
     assert images.shape[2:] == (images.shape[1], COLORS[color])
@@ -45,8 +49,6 @@ def numbered(count: int, first: int = 1) -> str:
 FER = "emotion,pixels,Usage\n0,70 80 82 72,Training\n6,1 2 3 255,PublicTest\n"
 FER_IMAGES = [[70, 80, 82, 72], [1, 2, 3, 255]]
 FER_SPACES = 'emotion, Usage, pixels\n0,"a, b"," 70  80 82 72 "\n6,," 1 2 3 255"'
-
-
 VARIANTS = [
     PLAIN,
     PLAIN.removesuffix("\n"),
@@ -67,39 +69,30 @@ VARIANTS = [
 
 
 @pytest.mark.parametrize(
-    ("text", "label", "color", "expected"),
+    ("text", "label", "expected"),
     [
-        *((text, "label", "gray", EXPECTED) for text in VARIANTS),
-        ("pixel0,pixel1,pixel2,pixel3\n0,1,2,255\n9,8,7,6\n", "label", "gray", (None, IMAGES)),
-        ("\ufeff0,1,2,255\n9,8,7,6\n", None, "gray", (None, IMAGES)),
-        (",0,1,2,3\n0,0,1,2,255\n1,9,8,7,6\n", None, "gray", (None, IMAGES)),
-        (FER, "emotion", "gray", ([0, 6], FER_IMAGES)),
-        (FER, None, "gray", (None, FER_IMAGES)),
-        (FER_SPACES, "emotion", "gray", ([0, 6], FER_IMAGES)),
-        ("pixels\n70 80 82 72\n\n1 2 3 255\n", "emotion", "gray", (None, FER_IMAGES)),
+        *((text, "label", EXPECTED) for text in VARIANTS),
+        ("pixel0,pixel1,pixel2,pixel3\n0,1,2,255\n9,8,7,6\n", "label", (None, IMAGES)),
+        ("\ufeff0,1,2,255\n9,8,7,6\n", None, (None, IMAGES)),
+        (",0,1,2,3\n0,0,1,2,255\n1,9,8,7,6\n", None, (None, IMAGES)),
+        (FER, "emotion", ([0, 6], FER_IMAGES)),
+        (FER, None, (None, FER_IMAGES)),
+        (FER_SPACES, "emotion", ([0, 6], FER_IMAGES)),
+        ("pixels\n70 80 82 72\n\n1 2 3 255\n", "emotion", (None, FER_IMAGES)),
     ],
 )
-@pytest.mark.parametrize("size", [1, 30, 10_000])
-def test_reads_each_format(
-    monkeypatch: pytest.MonkeyPatch, text: str, label: str | None, color: str, expected: Rows,
-    size: int,
-) -> None:  # fmt: skip
-    monkeypatch.setattr(image_csv, "BLOCK", size)
-    assert read(text, label, color) == expected
+def test_reads_each_format(text: str, label: str | None, expected: Rows) -> None:
+    for block in (1, 30, 10_000):
+        assert read(text, label, block=block) == expected
 
 
-@pytest.mark.parametrize(
-    ("cell", "shown"),
-    [
-        *(
-            (cell, cell)
-            for cell in "256 -1 12.5 12. .0 1.0.0 256.0 -1.0 0x1 1e1 nan ٣ 00000001".split()
-        ),
-        *[("", ""), (" 1", " 1"), ('"1,1"', "1,1"), ("9" * 30, "9" * 20)],
-    ],
-)
+CELLS = "256 -1 12.5 12. .0 1.0.0 256.0 -1.0 0x1 1e1 nan ٣ 00000001".split()
+
+
+@pytest.mark.parametrize("cell", [*CELLS, "", " 1", '"1,1"', "9" * 30])
 @pytest.mark.parametrize("label", ["0", '"0"'])
-def test_an_invalid_cell_is_named(cell: str, shown: str, label: str) -> None:
+def test_an_invalid_cell_is_named(cell: str, label: str) -> None:
+    shown = cell.strip('"')[:20]
     column = f"column 'pixel2': '{shown}' is not an integer from 0 to 255"
     with pytest.raises(ValueError, match=re.escape(f"row 2 (line 4): {column}")):
         read(HEADER + f"1,0,0,0,0\n\n{label},0,{cell},0,0\n1,0,0,0,0\n")
@@ -161,16 +154,14 @@ UNSUITABLE = [
     ("text", "label", "color", "message"),
     [*((text, "label", "gray", message) for text, message in INVALID), *UNSUITABLE],
 )
-@pytest.mark.parametrize("size", [7, 10_000])
 def test_names_the_row_or_the_remedy(
-    monkeypatch: pytest.MonkeyPatch, text: str | bytes, label: str | None, color: str, message: str,
-    size: int,
-) -> None:  # fmt: skip
-    monkeypatch.setattr(image_csv, "BLOCK", size)
-    with pytest.raises(ValueError) as error:
-        read(text, label, color)
-    assert message in str(error.value)
-    assert "\n" not in str(error.value)
+    text: str | bytes, label: str | None, color: str, message: str
+) -> None:
+    for block in (7, 10_000):
+        with pytest.raises(ValueError) as error:
+            read(text, label, color, block)
+        assert message in str(error.value)
+        assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(("color", "count"), [("gray", 256**2), ("rgb", 3 * 256**2)])
@@ -224,7 +215,6 @@ def test_a_table_in_any_format_is_read_back(
     data: st.DataObject, side: int, color: str, kind: str, label: int | None, index: str | None,
     cell: str, block: int,
 ) -> None:  # fmt: skip
-    """The formats are written here by string operations only."""
     count = side**2 * COLORS[color]
     values = st.lists(st.integers(0, 255), min_size=count + 1, max_size=count + 1)
     table = data.draw(st.lists(values, min_size=1, max_size=4))
@@ -243,7 +233,5 @@ def test_a_table_in_any_format_is_read_back(
     assume(not all(name.isdigit() for name in lines[0]) or kind == "no header")
     text = "\n".join(map(",".join, lines))
     assume(not text.startswith("0,1,2,3"))  # could be a header
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(image_csv, "BLOCK", block)
-        result = read(text, None if label is None else "class", color)
+    result = read(text, None if label is None else "class", color, block)
     assert result == (None if label is None else [x[0] for x in table], [x[1:] for x in table])

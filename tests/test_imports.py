@@ -37,17 +37,6 @@ def imported_names(path: Path) -> set[str]:
     return names
 
 
-def import_closure(path: Path) -> set[Path]:
-    """A module and the project's modules that it imports, directly or indirectly."""
-    seen, new = set[Path](), {path}
-    while new:
-        seen |= new
-        names = set[str]().union(*map(imported_names, new))
-        paths = {ROOT / f"{name.replace('.', '/')}.py" for name in names}
-        new = {path for path in paths if path.exists()} - seen
-    return seen
-
-
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_module_imports_only_packages_below_and_no_stage_imports_another(path: Path) -> None:
     package = path.parent.name
@@ -57,17 +46,18 @@ def test_a_module_imports_only_packages_below_and_no_stage_imports_another(path:
     assert package != "denoiser" or not imported & FORBIDDEN
 
 
-def test_no_module_name_occurs_twice() -> None:
-    counts = Counter(path.stem for path in MODULES if not path.stem.startswith("__"))
-    assert [name for name, count in counts.items() if count > 1] == []
-
-
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_dependencies_of_a_stage_cover_its_code_and_parameters(stage: str) -> None:
     module = ROOT / f"stages/{stage}.py"
     deps = {ROOT / dep for dep in STAGES[stage]["deps"]}
     assert ROOT / "requirements.txt" in deps
-    assert [path for path in import_closure(module) if not deps & {path, *path.parents}] == []
+    imported, new = set[Path](), {module}
+    while new:
+        imported |= new
+        names = set[str]().union(*map(imported_names, new))
+        paths = {ROOT / f"{name.replace('.', '/')}.py" for name in names}
+        new = {path for path in paths if path.exists()} - imported
+    assert [path for path in imported if not deps & {path, *path.parents}] == []
     listed = STAGES[stage].get("params", [])
     if stage == "check":  # it validates all parameters
         assert listed == [{params.FILE: None}]
@@ -79,7 +69,9 @@ def test_the_dependencies_of_a_stage_cover_its_code_and_parameters(stage: str) -
     assert runtime in (set(), {"runtime.backend", "runtime.device"})
 
 
-def test_each_stage_has_a_module_of_its_name() -> None:
+def test_each_stage_has_a_module_of_its_name_and_no_name_occurs_twice() -> None:
+    counts = Counter(path.stem for path in MODULES if not path.stem.startswith("__"))
+    assert [name for name, count in counts.items() if count > 1] == []
     assert {path.stem for path in (ROOT / "stages").glob("[!_]*.py")} == STAGES.keys()
     for name, stage in STAGES.items():
         assert re.fullmatch(rf"exec (env \S+ )?python -m stages\.{name}", stage["cmd"])

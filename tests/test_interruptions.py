@@ -1,20 +1,51 @@
-"""Killed runs of `dvc repro`, concurrent runs and full disks leave no partial outputs."""
+"""Interrupted and concurrent runs of `dvc repro` and full disks leave no partial outputs."""
 
 import fcntl
 import os
+import random
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pipeline import process
 from tests.conftest import ROOT, Clone, error_line, max_file_size, one_core, run_stage
-from tests.test_chaos import interrupt
 
 Popen = subprocess.Popen[str]
+
+WAYS = ("DVC killed", "stage killed", "both killed", "Ctrl-C")
+# DVC rewrites two of its files in place. If it is interrupted meanwhile, its next run ends with
+# one of these messages, and the command repairs the file.
+REPAIRS = {
+    "validation failed": "git restore dvc.lock",
+    "JSON structure is corrupted": "rm .dvc/tmp/rwlock",
+}
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c() -> None:
+    """If the tests run in the background, Ctrl-C is ignored, also by the processes they start."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def interrupt(dvc: Popen, way: str) -> bool:
+    """Interrupts DVC, its stage or both in one of WAYS; False if there was nothing to interrupt."""
+    try:
+        parent = psutil.Process(dvc.pid)
+        stages = parent.children(recursive=True)
+        if dvc.poll() is not None or (way == "stage killed" and not stages):
+            return False
+        targets = {"DVC killed": [parent], "stage killed": stages}.get(way, [parent, *stages])
+        for process in targets:
+            process.send_signal(signal.SIGINT if way == "Ctrl-C" else signal.SIGKILL)
+    except psutil.NoSuchProcess:
+        return False
+    return True
 
 
 def finish(dvc: Popen, fails: bool = False) -> str:
@@ -45,8 +76,6 @@ def test_an_interrupted_run_ends_with_the_result_of_an_uninterrupted_one(
     clone.env |= {"HOME": str(tmp_path / "home"), "TZ": "Asia/Kathmandu", "LC_ALL": "C"}
     clone.env["SHELL"] = "/bin/sh"
     checkpoint = clone.folder / "models/checkpoint.npz"
-    # If the tests run in the background, Ctrl-C is ignored, also by the processes they start.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def interrupted(way: str) -> str:
         """The output of a run that is interrupted after the first epoch."""
@@ -76,6 +105,29 @@ def test_an_interrupted_run_ends_with_the_result_of_an_uninterrupted_one(
     assert not list(clone.folder.glob("[!.]*/**/.tmp-*"))
 
 
+@pytest.mark.slow
+def test_random_interruptions_do_not_change_the_result(digits: Clone, tmp_path: Path) -> None:
+    clone = Clone.of_workspace(tmp_path, **digits.read_params())
+    ways, history = list(WAYS), []
+    while True:
+        dvc = clone.start("dvc", "repro")
+        interrupted = False
+        if ways:
+            time.sleep(delay := random.uniform(0, 15))
+            interrupted = interrupt(dvc, ways[0])
+            history.append((ways[0], delay, interrupted))
+        output, _ = dvc.communicate()
+        if dvc.returncode == 0:
+            break
+        if interrupted:
+            ways.pop(0)
+            continue
+        repairs = [command for message, command in REPAIRS.items() if message in output]
+        assert repairs, output
+        clone.run(*repairs[0].split())
+    assert (clone.folder / "dvc.lock").read_text() == digits.lock, history
+
+
 @pytest.mark.parametrize("owner_ends", [False, True])
 def test_a_stage_waits_for_another_in_its_folder_and_ends_with_its_owner(
     workspace: Path, owner_ends: bool
@@ -83,24 +135,19 @@ def test_a_stage_waits_for_another_in_its_folder_and_ends_with_its_owner(
     """The owner is the program that started DVC."""
     folder = os.open(workspace, os.O_RDONLY)
     fcntl.flock(folder, fcntl.LOCK_EX)
-    with (
-        subprocess.Popen(["sleep", "60"]) as owner,
-        subprocess.Popen(
-            [sys.executable, "-m", "stages.check"],
-            env=os.environ
-            | {"PYTHONPATH": str(ROOT), "DVC_STAGE": "check", process.OWNER: str(owner.pid)},
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as stage,
-    ):
-        assert stage.stdout is not None
-        assert stage.stdout.readline().startswith("waiting for the stage")
-        assert not Path("data").exists()
-        if owner_ends:
-            owner.kill()
-        else:
-            fcntl.flock(folder, fcntl.LOCK_UN)
-        assert stage.wait() == (-signal.SIGKILL if owner_ends else 0)
+    command = [sys.executable, "-m", "stages.check"]
+    env = os.environ | {"PYTHONPATH": str(ROOT), "DVC_STAGE": "check"}
+    with subprocess.Popen(["sleep", "60"]) as owner:
+        env |= {process.OWNER: str(owner.pid)}
+        with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as stage:
+            assert stage.stdout is not None
+            assert stage.stdout.readline().startswith("waiting for the stage")
+            assert not Path("data").exists()
+            if owner_ends:
+                owner.kill()
+            else:
+                fcntl.flock(folder, fcntl.LOCK_UN)
+            assert stage.wait() == (-signal.SIGKILL if owner_ends else 0)
         assert Path("data/checked").exists() != owner_ends
         owner.kill()
     os.close(folder)

@@ -72,7 +72,7 @@ def test_reach_is_the_distance_of_the_farthest_pixel_that_affects_an_output(
     kind: str, levels: int, convolutions: int
 ) -> None:
     filters = [2] * levels
-    scale, radius = networks.reach(filters, convolutions)
+    scale, radius = networks.unet_reach(filters, convolutions)
     size = None, None, 1
     model = build(kind, size, filters=filters, convolutions=convolutions, residual=True)
     for variable in model.variables:  # no two effects cancel, and none is rounded to zero

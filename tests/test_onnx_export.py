@@ -1,11 +1,14 @@
-"""training/onnx_export.py."""
+"""training/onnx_export.py, training/keras_files.py."""
 
 import os
 import subprocess
 import sys
+import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
@@ -13,7 +16,7 @@ from denoiser import tiles
 from denoiser.model import Denoiser
 from tests.conftest import ROOT
 from tests.tiny_networks import PARAMS, build
-from training import networks
+from training import keras_files, networks
 from training.networks import ACTIVATIONS
 from training.onnx_export import export_network
 
@@ -56,7 +59,7 @@ def test_tiles_of_an_exported_network_give_the_results_of_keras(
     denoiser, expected = Denoiser(path), build(kind, image.shape, **params)(image[None])[0]
     assert np.ptp(expected) > 0.01
     np.testing.assert_allclose(np.concatenate(list(denoiser(image))), expected, atol=1e-5)
-    radius = networks.reach([4, 8], params.get("convolutions", 1))[1]
+    radius = networks.unet_reach([4, 8], params.get("convolutions", 1))[1]
     assert denoiser.metadata == METADATA | {"channels": "3", "scale": "2", "radius": str(radius)}
 
 
@@ -83,3 +86,23 @@ def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
         assert "tf2onnx" not in done.stderr
         exports.append([(tmp_path / f"{kind}.onnx").read_bytes() for kind in ("dense", "unet")])
     assert exports[0] == exports[1]
+
+
+def test_a_keras_file_keeps_the_weights_and_no_trace_of_time_and_addresses(tmp_path: Path) -> None:
+    networks, archives = [], []
+    for name in "ab":
+        keras.utils.clear_session()  # the same names of layers as in a new process
+        networks.append(build("conv", (4, 4, 1)))  # the first one keeps its addresses
+        networks[-1].save(tmp_path / f"{name}.keras")
+        archives.append((tmp_path / f"{name}.keras").read_bytes())
+        time.sleep(1)
+    assert b"shared_object_id" in zipfile.ZipFile(tmp_path / "a.keras").read("config.json")
+    assert archives[0] != archives[1]
+    assert keras_files.strip_traces(archives[0]) == keras_files.strip_traces(archives[1])
+
+    path = str(tmp_path / "models/model.keras")
+    keras_files.save_model(networks[0], path)
+    assert zipfile.ZipFile(path).testzip() is None
+    x = np.random.default_rng(0).random((2, 4, 4, 1), np.float32)
+    for loaded in (keras_files.load_model(path), keras.saving.load_model(path)):
+        np.testing.assert_array_equal(loaded(x), networks[0](x))

@@ -48,27 +48,17 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     return clone
 
 
-def load(clone: Clone, path: str) -> np.ndarray:
-    array: np.ndarray = np.load(clone.folder / "data" / path)
-    return array
-
-
-def test_images_are_squares_of_the_pictures_in_color(pairs: Clone) -> None:
-    assert load(pairs, "images/train_images.npy").shape == (6 * 9, 16, 16, 3)
-    for name in ("split/x_val", "noisy/x_val", "denoised/x_val"):
-        assert load(pairs, f"{name}.npy").shape == (18, 16, 16, 3)
-    clean, noisy = load(pairs, "split/x_val.npy"), load(pairs, "noisy/x_val.npy")
+def test_denoising_improves_the_squares_of_the_pictures(pairs: Clone) -> None:
+    paths = ["images/train_images", "split/x_val", "noisy/x_val", "denoised/x_val"]
+    images, clean, noisy, denoised = (np.load(pairs.folder / f"data/{x}.npy") for x in paths)
+    assert images.shape == (6 * 9, 16, 16, 3)
+    assert clean.shape == noisy.shape == denoised.shape == (18, 16, 16, 3)
     assert 0.05 < (noisy - clean).std() < 30 / 255  # clipped
-
-
-def test_denoising_improves_the_pictures(pairs: Clone) -> None:
     scores = pd.read_csv(pairs.folder / "metrics/methods.csv", index_col="method")
     gains = scores - scores.loc["noisy input"]
     assert gains["val_ssim"]["model"] > 0.1  # trained with the loss `ssim`
     assert gains["val_psnr"]["tv"] > 1
-
-
-def test_without_labels_there_is_no_classifier_and_its_scores_are_null(pairs: Clone) -> None:
+    # Without labels, there is no classifier, and its scores are null.
     assert (pairs.folder / "models/classifier.keras").stat().st_size == 0
     accuracy = pairs.read_json("metrics/classification.json")["accuracy"]
     assert accuracy == dict.fromkeys(["clean", "noisy", "denoised", "best_baseline"])

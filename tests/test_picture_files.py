@@ -220,9 +220,8 @@ def test_white_in_a_tiff() -> None:
     assert read_pixels("b.tif", "gray").ravel().tolist() == [0, 128, 255, 255]
     copy("b.tif", "c.png")
     assert np.asarray(Image.open("c.png")).tolist() == [[0, 32776, 65535, 65535]]
-    for invalid in (0, 70_000):
-        save("d.tif", values, tiffinfo={MAX_SAMPLE_VALUE: invalid})
-        np.testing.assert_allclose(floats("d.tif"), values / 65535)
+    save("d.tif", values, tiffinfo={MAX_SAMPLE_VALUE: 0})
+    np.testing.assert_allclose(floats("d.tif"), values / 65535)
     save("e.tif", values // 16, tiffinfo={MAX_SAMPLE_VALUE: 255})
     assert read_pixels("e.tif", "gray").ravel().tolist() == [0, 128, 255, 255]
     save("f.tif", DEEP, tiffinfo={PHOTOMETRIC: 0})  # white is zero

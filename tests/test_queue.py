@@ -3,30 +3,15 @@
 import csv
 import json
 import re
-import subprocess
 import time
 
 import pytest
 
-from tests.conftest import FAST, ROOT, Clone
+from tests.conftest import FAST, Clone
 
 pytestmark = pytest.mark.slow
 
 RATES = ["0.0003", "0.001", "0.003"]
-
-
-def run_queue(clone: Clone) -> str:
-    """Runs the queue, two experiments at a time, and returns its final status."""
-    clone.run("dvc", "queue", "start", "--jobs", "2")
-    try:
-        for _ in range(100):
-            status = clone.run("dvc", "queue", "status")
-            if not re.search("Queued|Running", status):
-                return status
-            time.sleep(6)  # `dvc queue status` occupies a core for a second
-    finally:
-        clone.run("dvc", "queue", "stop", "--kill")
-    pytest.fail(status)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +21,15 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     changes = ["fetch.source=digits", "train.epochs=1", f"train.learning_rate={','.join(RATES)}"]
     flags = [word for change in changes for word in ("-S", change)]
     clone.run("dvc", "exp", "run", "--queue", "-n", "grid", *flags)
-    status = run_queue(clone)
+    clone.run("dvc", "queue", "start", "--jobs", "2")
+    try:
+        for _ in range(100):
+            status = clone.run("dvc", "queue", "status")
+            if not re.search("Queued|Running", status):
+                break
+            time.sleep(6)  # `dvc queue status` occupies a core for a second
+    finally:
+        clone.run("dvc", "queue", "stop", "--kill")
     assert status.count("Success") == 3, status
     return clone
 
@@ -51,10 +44,7 @@ def test_each_experiment_has_its_parameters_and_result(grid: Clone) -> None:
         scores = json.loads(grid.run("git", "show", f"{commit}:metrics/evaluation.json"))
         assert scores["val"]["denoised"]["psnr"] > scores["val"]["noisy"]["psnr"]
     assert len(models) == 3
-
-
-def test_an_experiment_skips_stages_that_another_one_has_run(grid: Clone) -> None:
-    log = grid.run("dvc", "queue", "logs", "grid-3")
+    log = grid.run("dvc", "queue", "logs", "grid-3")  # stages that others have run are skipped
     assert re.findall("Running stage '(.*)'", log) == [
         "check", "train", "export", "predict", "robustness", "classify", "evaluate", "plot"
     ]  # fmt: skip
@@ -62,16 +52,9 @@ def test_an_experiment_skips_stages_that_another_one_has_run(grid: Clone) -> Non
     assert not re.search(r"\r(?!\n)", log)  # no progress bars in the log
 
 
-def make_table() -> str:
-    """The command of `make table`."""
-    done = subprocess.run(
-        ["make", "-n", "--no-print-directory", "table"], cwd=ROOT, capture_output=True, text=True
-    )
-    return done.stdout.splitlines()[-1]
-
-
 def test_the_table_has_the_scores_and_the_parameters_that_differ(grid: Clone) -> None:
-    table = csv.DictReader(grid.run("sh", "-c", f"{make_table()} --csv").splitlines())
+    make_table = grid.run("make", "-n", "--no-print-directory", "table").splitlines()[-1]
+    table = csv.DictReader(grid.run("sh", "-c", f"{make_table} --csv").splitlines())
     rows = {row["Experiment"]: row for row in table}
     assert set(table.fieldnames or ()) == {
         "Experiment", "rev", "typ", "State", "val_loss", "step", "accuracy.denoised",

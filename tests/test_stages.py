@@ -22,34 +22,12 @@ from denoiser import model, noise, scores
 from denoiser.errors import InputError
 from pipeline import figures, params
 from stages import add_noise, baselines, evaluate, load, plot, split, train
-from tests.conftest import ROOT, SetParams, error_line, offline, one_core, run_stage, write_csv
+from tests.conftest import SetParams, error_line, one_core, run_stage, run_stages, write_csv
 from training import backend, networks, optimizers
 
 SPLITS = ("val", "test")
 VARIANTS = ("noisy", "denoised")
 LOSSES = "metrics/training/plots/metrics/loss.tsv"
-
-
-def run_stages(*names: str, env: dict[str, str] | None = None) -> str:
-    """Runs stages, which must succeed, and returns their output."""
-    output = ""
-    for name in names:
-        done = run_stage(name, env)
-        assert done.returncode == 0, done.stderr
-        output += done.stdout
-    return output
-
-
-def test_fetch_source_none_writes_empty_csvs_beside_other_files(
-    workspace: Path, set_params: SetParams
-) -> None:
-    set_params(fetch={"source": "none"})
-    for folder in ("home", "data/raw/mine"):
-        Path(folder).mkdir(parents=True)
-    Path("data/raw/mine/a.png").touch()
-    assert run_stages("fetch", env=offline(workspace / "home")) == ""
-    sizes = {path.name: path.stat().st_size for path in Path("data/raw").glob("**/*.*")}
-    assert sizes == {"train.csv": 0, "test.csv": 0, "a.png": 0}
 
 
 @pytest.mark.parametrize("limit", [None, 1, 7, 1000])
@@ -90,8 +68,7 @@ def test_load_rejects_invalid_files(workspace: Path, content: bytes | None, mess
     assert [path.name for path in Path("data").iterdir()] == ["raw"]  # no partial output
 
 
-def test_split_equals_that_of_the_guide(images: Path) -> None:
-    split.main()
+def test_split_equals_that_of_the_guide(noisy: Path) -> None:
     pixels, labels = (np.load(f"data/images/train_{kind}.npy") for kind in ("images", "labels"))
     expected = train_test_split(pixels.astype(float) / 255, labels, test_size=0.2, random_state=42)
     for name, array in zip(("x_train", "x_val", "y_train", "y_val"), expected, strict=True):
@@ -125,26 +102,23 @@ def test_split_puts_each_row_in_one_part(
     assert sorted([*labels["train"], *labels["val"]]) == labels["test"].tolist() == numbers.tolist()
 
 
-def test_each_block_of_images_has_its_noise(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_block_of_images_has_its_noise(noisy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(noise, "BLOCK_SIZE", 8)
-    split.main()
     add_noise.main()
     for name in ("train", "val", "test"):
-        clean, noisy = (np.load(f"data/{folder}/x_{name}.npy") for folder in ("split", "noisy"))
-        for block, start in enumerate(range(0, len(clean), 8)):
-            rng = noise.generator(42, name, block)
-            expected = noise.add_noise(clean[start : start + 8], "uniform", 0.9, rng)
-            np.testing.assert_array_equal(noisy[start : start + 8], expected)
+        clean = np.load(f"data/split/x_{name}.npy")
+        blocks = [
+            noise.add_noise(clean[start : start + 8], "uniform", 0.9, noise.generator(42, name, n))
+            for n, start in enumerate(range(0, len(clean), 8))
+        ]
+        np.testing.assert_array_equal(np.load(f"data/noisy/x_{name}.npy"), np.concatenate(blocks))
 
 
-@pytest.mark.parametrize("kind", networks.NETWORKS)
-def test_each_network_keeps_the_shape_of_the_images(kind: str) -> None:
-    section = params.load_yaml(str(ROOT / "params.yaml"))["model"] | {"kind": kind}
-    network = networks.build((10, 12, 3), **dict(params.Model(**section)))
-    assert network.output_shape == network.input_shape == (None, 10, 12, 3)
-
-
-def test_keras_knows_each_optimizer_and_precision() -> None:
+def test_keras_builds_each_network_optimizer_and_precision(workspace: Path) -> None:
+    settings = dict(params.read(params.Model))
+    for kind in networks.NETWORKS:
+        network = networks.build((10, 12, 3), **settings | {"kind": kind})
+        assert network.output_shape == network.input_shape == (None, 10, 12, 3)
     for name in optimizers.OPTIMIZERS:
         assert optimizers.optimizer(name, 0.1, 0.01).weight_decay == 0.01
     for name in backend.PRECISIONS:
@@ -168,10 +142,20 @@ def test_train_rejects_what_does_not_suit_the_images_or_the_environment(
         train.main()
 
 
-def test_train_rejects_a_missing_gpu(noisy: Path, set_params: SetParams) -> None:
-    set_params(train={"batch_size": 8}, runtime={"device": "gpu"})
-    done = run_stage("train", {"CUDA_VISIBLE_DEVICES": "-1"})
-    assert "runtime.device is 'gpu', but tensorflow finds none" in error_line(done)
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("gpu", "runtime.device is 'gpu', but tensorflow finds none"),
+        ("cpu", "epoch 1: lower train.learning_rate (now 1e+30)"),
+    ],
+)
+def test_train_stops_without_the_gpu_and_if_the_loss_is_not_finite(
+    noisy: Path, set_params: SetParams, device: str, message: str
+) -> None:
+    set_params(train={"optimizer": "sgd", "learning_rate": 1e30, "batch_size": 8})
+    set_params(runtime={"device": device})
+    assert message in error_line(run_stage("train", {"CUDA_VISIBLE_DEVICES": "-1"}))
+    assert not Path("models/autoencoder.keras").exists()
 
 
 DENSE = {"activation": "gelu", "encoder": [30, 20], "decoder": []}
@@ -239,26 +223,18 @@ def test_jax_splits_batches_among_devices(noisy: Path, set_params: SetParams) ->
     assert "choose a multiple of 2" in error_line(run_stage("train", flags))
 
 
-def test_train_stops_if_the_loss_is_not_finite(noisy: Path, set_params: SetParams) -> None:
-    set_params(train={"optimizer": "sgd", "learning_rate": 1e30, "batch_size": 8})
-    message = error_line(run_stage("train"))
-    assert "epoch 1: lower train.learning_rate (now 1e+30)" in message
-    assert not Path("models/autoencoder.keras").exists()
-
-
 def test_predict_and_the_exported_model_give_the_same_images(
     workspace: Path, set_params: SetParams
 ) -> None:
-    params = {"encoder": [4], "decoder": [], "activation": "tanh"}
-    noise = {"kind": "gaussian", "amount": [0, 0.25], "clip": False}
-    set_params(model=params, noise=noise, predict={"ensemble": True})
-    network = networks.build((3, 3, 1), "dense", **params)
-    Path("models").mkdir()
+    gaussian = {"kind": "gaussian", "amount": [0, 0.25], "clip": False}
+    set_params(model=DENSE, noise=gaussian, predict={"ensemble": True})
+    network = networks.build((3, 3, 1), "dense", **DENSE)
+    for folder in ("models", "data/noisy"):
+        Path(folder).mkdir(parents=True)
     network.save("models/autoencoder.keras")
-    Path("data/noisy").mkdir(parents=True)
+    images = np.random.default_rng(0).random((2003, 3, 3, 1), np.float32)
     for name, count in (("val", 2003), ("test", 3)):
-        images = np.random.default_rng(0).random((count, 3, 3, 1), np.float32)
-        np.save(f"data/noisy/x_{name}.npy", images)
+        np.save(f"data/noisy/x_{name}.npy", images[:count])
     run_stages("predict", "export")
     denoiser = model.Denoiser(model.DENOISER, "cpu")
     text = {"data": "fashion-mnist", "noise": "gaussian 0 to 0.25, not clipped"}
@@ -273,10 +249,7 @@ def test_predict_and_the_exported_model_give_the_same_images(
 
 @pytest.fixture
 def scored(noisy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A workspace after `baselines` and `evaluate`, with another metric.
-
-    The denoised images are the clean ones, half as bright.
-    """
+    """After `baselines` and `evaluate`, with another metric; denoised images are half as bright."""
 
     def error(clean: scores.Float64, images: scores.Float64) -> scores.Float64:
         return np.asarray(np.abs(clean - images).mean(axis=(1, 2, 3)))
@@ -301,7 +274,7 @@ def expected_scores(name: str) -> scores.Scores:
     return {"mse": mse, "psnr": -10 * np.log10(mse), "mae": halves.mean(axis=(1, 2, 3))}
 
 
-def test_evaluate_scores_each_image_and_each_class(scored: Path) -> None:
+def test_evaluate_scores_each_image_each_class_and_each_method(scored: Path) -> None:
     images = pd.read_csv("data/scores/per_image.csv").set_index("split")
     classes = pd.read_csv("metrics/by_class.csv", index_col="label")
     summary = read_json("evaluation.json")
@@ -326,11 +299,9 @@ def test_evaluate_scores_each_image_and_each_class(scored: Path) -> None:
                 expected = pytest.approx(mean, abs=1e-4, nan_ok=True)
                 assert row[f"{name}_{metric}_denoised"] == expected
 
-
-def test_evaluate_compares_the_model_with_the_baselines(scored: Path) -> None:
     table = pd.read_csv("metrics/methods.csv", index_col="method")
     assert table["val_psnr"].is_monotonic_increasing
-    summary, classical = read_json("evaluation.json"), read_json("baselines.json")
+    classical = read_json("baselines.json")
     assert set(table.index) == {"noisy input", "model", *classical["val"]}
     assert list(table) == [f"{name}_{metric}" for name in SPLITS for metric in scores.METRICS]
     for column in map(str, table):
@@ -340,30 +311,24 @@ def test_evaluate_compares_the_model_with_the_baselines(scored: Path) -> None:
             assert table.loc[method, column] == pytest.approx(means[metric], abs=1e-4)
 
 
-@pytest.fixture
-def drawn(
+def test_plot_draws_the_images_in_order_with_their_psnr(
     scored: Path, set_params: SetParams, monkeypatch: pytest.MonkeyPatch
-) -> dict[str, tuple[dict[str, np.ndarray], list[str]]]:
-    """The pictures that `plot` draws with three images: rows by label, captions of the columns."""
+) -> None:
+    set_params(plot={"images": 11})  # there are ten validation images
+    plot.main()
+    with Image.open("metrics/plots/best.png") as picture:
+        assert picture.width == 1100  # 100 per image, and 100 for the labels
     drawn = {}
 
     def save(figure: Figure, file: Path) -> None:
+        """Keeps the images of each row by its label, and the captions of the columns."""
         rows = [figure.axes[start : start + 3] for start in range(0, len(figure.axes), 3)]
-        images = {
-            row[0].get_ylabel(): np.stack([np.asarray(a.images[0].get_array()) for a in row])[
-                ..., None
-            ]
-            for row in rows
-        }
+        images = {row[0].get_ylabel(): [axis.images[0].get_array() for axis in row] for row in rows}
         drawn[file.stem] = images, [axis.get_xlabel() for axis in rows[-1]]
 
     monkeypatch.setattr(figures, "save", save)
     set_params(plot={"images": 3})
     plot.main()
-    return drawn
-
-
-def test_plot_draws_the_images_in_order_with_their_psnr(drawn: dict[str, Any]) -> None:
     psnr = {name: expected_scores(name)["psnr"] for name in SPLITS}
     ranked = np.argsort(psnr["val"])
     order = {"first": np.arange(3), "worst": ranked[:3], "best": ranked[:-4:-1]}
@@ -371,19 +336,13 @@ def test_plot_draws_the_images_in_order_with_their_psnr(drawn: dict[str, Any]) -
         rows, captions = drawn[name]
         assert list(rows) == ["original", "noisy", "denoised"]
         for folder, images in zip(("split", *VARIANTS), rows.values(), strict=True):
-            np.testing.assert_array_equal(images, np.load(f"data/{folder}/x_val.npy")[indices])
+            expected = np.load(f"data/{folder}/x_val.npy")[indices, ..., 0]
+            np.testing.assert_array_equal(images, expected)
         assert captions == [f"{value:.1f} dB" for value in psnr["val"][indices]]
     rows, captions = drawn["methods"]
     assert list(rows) == ["original", *pd.read_csv("metrics/methods.csv")["method"]]
     paths = {"original": "split/x_test", "noisy input": "noisy/x_test", "model": "denoised/x_test"}
     for label, images in rows.items():
         path = paths.get(label, f"baselines/{label}")
-        np.testing.assert_array_equal(images, np.load(f"data/{path}.npy")[:3])
+        np.testing.assert_array_equal(images, np.load(f"data/{path}.npy")[:3, ..., 0])
     assert captions == [f"{value:.1f} dB" for value in psnr["test"][:3]]
-
-
-def test_plot_draws_at_most_the_images_that_there_are(scored: Path, set_params: SetParams) -> None:
-    set_params(plot={"images": 11})  # there are ten validation images
-    plot.main()
-    with Image.open("metrics/plots/best.png") as picture:
-        assert picture.width == 1100  # 100 per image, and 100 for the labels

@@ -95,10 +95,8 @@ def test_an_axis_is_divided_evenly() -> None:
     """1500 - 2·28 pixels need five steps of at most 384 - 2·28; 292 is the lowest that suffices."""
     side, spans = tiles.spans(1500, limit=384, margin=28, scale=4)
     assert side == 292 + 2 * 28
-    assert spans == [
-        *((0, 0, 320), (292, 320, 612), (584, 612, 904)),
-        *((876, 904, 1196), (1152, 1196, 1500)),
-    ]
+    assert [start for start, _, _ in spans] == [0, 292, 584, 876, 1152]
+    assert [stop for _, _, stop in spans] == [320, 612, 904, 1196, 1500]
 
 
 @pytest.mark.parametrize("size", [(199, 383), (3000, 2), (2, 3000)])
@@ -117,8 +115,7 @@ def test_tiles_are_small_and_their_progress_adds_up(size: tuple[int, int]) -> No
 # Models
 
 
-def load(folder: Path, scale: int, channels: int) -> Denoiser:
-    """A model that is a random filter."""
+def load_filter(folder: Path, scale: int, channels: int) -> Denoiser:
     onnx_models.save_filter(f"{folder}/model.onnx", scale, channels)
     return Denoiser(f"{folder}/model.onnx")
 
@@ -133,8 +130,7 @@ def whole(denoiser: Denoiser, image: Float32, average: bool = False) -> Float32:
         result: Float32 = denoiser.session.run(None, {"noisy": images})[0]
         return result
 
-    result = ensemble(padded, network) if average else network(padded)
-    return result[0, :height, :width]
+    return (ensemble(padded, network) if average else network(padded))[0, :height, :width]
 
 
 @pytest.mark.parametrize("scale", [1, 2, 4])
@@ -143,7 +139,7 @@ def test_tiles_equal_the_whole_image(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channels: int, scale: int
 ) -> None:
     monkeypatch.setattr(tiles, "TILE", 16)
-    denoiser = load(tmp_path, scale, channels)
+    denoiser = load_filter(tmp_path, scale, channels)
     for size in ((1, 1), (1, 9), (61, 97), (98, 230), (5, 301)):
         image = random(*size, channels)
         for average in (False, True):
@@ -153,15 +149,17 @@ def test_tiles_equal_the_whole_image(
 
 def test_models_of_gray_and_color_images_denoise_both(tmp_path: Path) -> None:
     color, gray = random(10, 14, 3), random(10, 14, 1)
-    denoiser = load(tmp_path, 2, channels=1)
+    denoiser = load_filter(tmp_path, 2, channels=1)
     planes = [whole(denoiser, color[:, :, [number]]) for number in range(3)]
     np.testing.assert_allclose(join(denoiser(color)), np.concatenate(planes, 2), atol=1e-6)
-    denoiser = load(tmp_path, 2, channels=3)
+    denoiser = load_filter(tmp_path, 2, channels=3)
     mean = whole(denoiser, np.repeat(gray, 3, axis=2)).mean(axis=2, keepdims=True)
     np.testing.assert_allclose(join(denoiser(gray)), mean, atol=1e-6)
 
 
-def test_a_file_that_is_no_denoiser_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_no_denoiser_and_a_missing_gpu_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = f"{tmp_path}/model.onnx"
     with pytest.raises(InputError, match=r"model.onnx: no such model; run `dvc repro`"):
         Denoiser(path)
@@ -176,11 +174,7 @@ def test_a_file_that_is_no_denoiser_is_refused(tmp_path: Path) -> None:
         onnx_models.save_half(path, **metadata)
         with pytest.raises(InputError, match="model.onnx is not a denoiser of this project"):
             Denoiser(path)
-
-
-def test_device_gpu_requires_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
-    path = f"{tmp_path}/model.onnx"
     onnx_models.save_half(path, side=6, channels=1)
     assert Denoiser(path, "auto").session.get_providers()[-1] == "CPUExecutionProvider"
     with pytest.raises(InputError, match="the device is 'gpu', but ONNX Runtime finds none"):

@@ -6,6 +6,7 @@ import os
 import sys
 
 from denoiser.errors import InputError
+from training.networks import NETWORKS
 
 BACKENDS = ("tensorflow", "jax")
 DEVICES = ("auto", "cpu", "gpu")
@@ -25,8 +26,8 @@ THREADS = 4  # fixed, because the bits of Eigen's products depend on it
 
 
 def portable(kind: str, precision: str) -> bool:
-    """Whether to start Keras with `portable`: oneDNN computes convolutions twice as fast."""
-    return kind == "dense" and precision == "float32"
+    """Whether to start Keras with `portable`, which doubles the time of convolutions."""
+    return NETWORKS[kind].reach is None and precision == "float32"
 
 
 def start(backend: str, device: str, portable: bool = True, threads: int | None = None) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from denoiser import files
 from denoiser.errors import InputError
 
-DENOISER = "models/autoencoder.keras"
+AUTOENCODER = "models/autoencoder.keras"
 CLASSIFIER = "models/classifier.keras"
 BATCH_SIZE = 1000  # images per prediction; another size may round differently
 

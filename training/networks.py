@@ -18,14 +18,15 @@ ACTIVATIONS = ("relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "sig
 
 
 class Network(NamedTuple):
-    """A kind of network: `build(shape, **params)`, with the parameters of the section `model`.
+    """A kind of network, built by `build(shape, **params)`; `params` is the section `model`.
 
-    With `any_size`, the height and width of the shape may be None: the network then takes images
-    whose sides are multiples of its scale, and has the same weights as one of a fixed size.
+    A convolutional network has `reach(**params)`, which returns its scale and its radius, as
+    `unet_reach` does. Its height and width may be None: the sides of the images are then multiples
+    of the scale, and the weights fit a network of any size.
     """
 
     build: Callable[..., Model]
-    any_size: bool
+    reach: Callable[..., tuple[int, int]] | None = None
 
 
 def build(shape: Shape, kind: str, **params: Any) -> Model:
@@ -92,18 +93,18 @@ def convolutional(
         return x
 
     same = {"padding": "same", "kernel_initializer": "he_normal"}
-    scale = reach(filters, convolutions)[0]
+    scale = unet_reach(filters, convolutions)[0]
     margins = [-(side or 0) % scale for side in shape[:2]]
     borders = [(margin // 2, margin - margin // 2) for margin in margins]
     noisy = image = keras.Input(shape, name="noisy")
     if any(margins):
         image = layers.ZeroPadding2D(borders, dtype="float32")(image)
-    x, before = image, []
+    x, skip_features = image, []
     for width in filters[:-1]:
-        before.append(convolve(x, width))
-        x = layers.AveragePooling2D(2)(before[-1])
+        skip_features.append(convolve(x, width))
+        x = layers.AveragePooling2D(2)(skip_features[-1])
     x = convolve(x, filters[-1])
-    for skip, width in zip(reversed(before), reversed(filters[:-1]), strict=True):
+    for skip, width in zip(reversed(skip_features), reversed(filters[:-1]), strict=True):
         x = layers.Conv2DTranspose(width, 2, strides=2)(x)
         x = convolve(layers.Concatenate()([x, skip]) if skips else x, width)
     # float32 even in mixed precision, as in `dense`.
@@ -116,28 +117,28 @@ def convolutional(
     return keras.Model(noisy, x, name="autoencoder")
 
 
-NETWORKS = {
-    "dense": Network(dense, any_size=False),
-    "conv": Network(functools.partial(convolutional, skips=False), any_size=True),
-    "unet": Network(functools.partial(convolutional, skips=True), any_size=True),
-}
+def unet_reach(filters: Sequence[int], convolutions: int, **_: Any) -> tuple[int, int]:
+    """The scale and the radius, in pixels, of a network built by `convolutional`.
 
-
-def reach(filters: Sequence[int], convolutions: int) -> tuple[int, int]:
-    """The scale and the radius, in pixels, of a convolutional network.
-
-    Except at the edges, the network commutes with shifts of the image by multiples of the scale,
-    and an output pixel depends on no input pixel more than the radius of rows or columns away.
+    Except at the edges, a shift of the image by a multiple of the scale shifts the result equally.
+    An output pixel depends only on input pixels within `radius` rows and columns.
     """
     halvings = len(filters) - 1
     output = np.arange(2**halvings)  # pixels of a row; by symmetry, those to the right suffice
     last = output + 1  # the last pixel that affects each of them, at first in the layer before
-    for _ in range(halvings):
+    for _level in range(halvings):
         last = (last + convolutions) // 2
     last += convolutions
-    for _ in range(halvings):
+    for _level in range(halvings):
         last = 2 * last + 1 + convolutions
     return 2**halvings, int((last - output).max())
+
+
+NETWORKS = {
+    "dense": Network(dense),
+    "conv": Network(functools.partial(convolutional, skips=False), unet_reach),
+    "unet": Network(functools.partial(convolutional, skips=True), unet_reach),
+}
 
 
 def standardized(kernel: Any) -> Any:

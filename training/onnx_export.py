@@ -16,8 +16,8 @@ def export_network(
 
     `params` is the section `model` with which the network was built. The file maps "noisy" to
     "denoised", both of shape (n, height, width, channels). Its metadata are `metadata`, `channels`,
-    and the `side` of the square images, or the `scale` and `radius` (see `networks.reach`) of a
-    network of images of any size. The bytes depend only on the arguments and the packages.
+    and the `side` of the square images, or the `scale` and `radius` of a convolutional network (see
+    `networks.Network`). The bytes depend only on the arguments and the packages.
 
     Keras must run with TensorFlow, and its global dtype policy must be float32, the default.
     """
@@ -25,8 +25,8 @@ def export_network(
 
     _, height, width, channels = trained.input_shape
     metadata = metadata | {"channels": str(channels)}
-    if networks.NETWORKS[params["kind"]].any_size:
-        scale, radius = networks.reach(params["filters"], params["convolutions"])
+    if reach := networks.NETWORKS[params["kind"]].reach:
+        scale, radius = reach(**params)
         metadata |= {"scale": str(scale), "radius": str(radius)}
         height = width = None
     else:
