@@ -5,7 +5,6 @@ import fcntl
 import functools
 import json
 import os
-import pickle
 import resource
 import shutil
 import subprocess
@@ -30,7 +29,6 @@ hypothesis.settings.load_profile("project")
 
 SetParams = Callable[..., None]
 
-EPOCHS = 15  # of the run on digits: enough to interrupt it several times
 # Less work for stages that few tests need.
 FAST: dict[str, dict[str, Any]] = {
     "baselines": {"methods": ["mean", "pca", "ridge"]},
@@ -91,7 +89,7 @@ class Clone:
     """A folder with a copy of the project, to run commands in."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.lock = folder, ""
+        self.folder = folder
         self.env = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         for role in ("AUTHOR", "COMMITTER"):
             self.env |= {f"GIT_{role}_NAME": "test", f"GIT_{role}_EMAIL": "test@example.org"}
@@ -102,8 +100,8 @@ class Clone:
         clone = cls(folder)
         folder.mkdir(exist_ok=True)
         listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-        names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True)
-        for name in filter(None, names.stdout.split("\0")):
+        names = subprocess.check_output(listing, cwd=ROOT, text=True)
+        for name in filter(None, names.split("\0")):
             if (ROOT / name).exists():  # not deleted in the working tree
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, folder / name)
@@ -126,6 +124,9 @@ class Clone:
         """The git reference of an experiment."""
         pattern = f"refs/exps/**/{name}"
         return self.run("git", "for-each-ref", "--format=%(refname)", pattern).strip()
+
+    def read_lock(self) -> str:
+        return (self.folder / "dvc.lock").read_text()
 
     def read_params(self) -> dict[str, dict[str, Any]]:
         return params.load_yaml(str(self.folder / "params.yaml"))
@@ -168,14 +169,12 @@ def digits(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Clone:
     with open(f"{shared}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not shared.exists():
-            sections = FAST | {"fetch": {"source": "digits"}, "train": {"epochs": EPOCHS}}
+            # Enough epochs to interrupt training several times.
+            sections = FAST | {"fetch": {"source": "digits"}, "train": {"epochs": 15}}
             clone = Clone.of_workspace(tmp_path_factory.mktemp("digits"), **sections)
             clone.run("dvc", "repro", env=offline(tmp_path_factory.mktemp("home")))
-            clone.lock = (clone.folder / "dvc.lock").read_text()
-            shared.write_bytes(pickle.dumps(clone))
-    clone = pickle.loads(shared.read_bytes())
-    assert isinstance(clone, Clone)
-    return clone
+            shared.write_text(str(clone.folder))
+    return Clone(Path(shared.read_text()))
 
 
 def offline(home: Path) -> dict[str, str]:

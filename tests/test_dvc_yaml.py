@@ -1,17 +1,22 @@
-"""dvc.yaml: each parameter reruns the stages that it affects, and DVC can restore all outputs."""
+"""dvc.yaml and the imports: what a stage depends on, and that DVC can restore all outputs."""
 
+import ast
+import re
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import dvc.api
 import networkx
+import pandas as pd
 import pytest
 import yaml
 from dvc.dependency import ParamsDependency
 from dvc.repo import Repo
 from dvc.utils.hydra import apply_overrides
 
+from pipeline import params
 from stages import check
 from tests.conftest import ROOT, Clone
 
@@ -24,18 +29,15 @@ ORDER = [
 ]  # fmt: skip
 
 
-def test_no_stage_depends_on_a_path_inside_an_output_folder() -> None:
-    """In a fresh clone, DVC could not restore such a stage from its run cache."""
+def test_stages_are_in_order_and_dvc_can_restore_them() -> None:
+    assert list(STAGES) == ORDER
+    # In a fresh clone, DVC could not restore a stage that depends on a path in an output folder.
     entries = [e for stage in STAGES.values() for kind in KINDS for e in stage.get(kind, [])]
     folders = {Path(path) for e in entries for path in ([e] if isinstance(e, str) else e)}
     defaults = [PARAMS["load"]["train"], PARAMS["load"]["test"]]
     for dep in [*defaults, *(dep for stage in STAGES.values() for dep in stage["deps"])]:
         assert not folders & set(Path(dep).parents), dep
-
-
-def test_stages_are_in_the_order_of_the_data_and_outputs_in_git_are_metrics_or_plots() -> None:
-    """DVC does not use its run cache for a stage with an uncached output under `outs`."""
-    assert list(STAGES) == ORDER
+    # Nor does DVC use its run cache for a stage with an uncached output under `outs`.
     for stage in STAGES.values():
         assert all(isinstance(out, str) for out in stage.get("outs", []))
         for entry in [*stage.get("metrics", []), *stage.get("plots", [])]:
@@ -100,18 +102,10 @@ RERUN = {
 }
 
 
-def test_every_parameter_is_changed_here() -> None:
-    def leaves(node: Any, prefix: str = "") -> list[str]:
-        if not isinstance(node, dict):
-            return [prefix[:-1]]
-        return [path for name in node for path in leaves(node[name], f"{prefix}{name}.")]
-
-    assert list(CHANGES) == leaves(PARAMS)
-
-
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Repo:
-    """The pipeline and its lock."""
+    """The pipeline and its lock; every parameter is in CHANGES."""
+    assert list(CHANGES) == list(pd.json_normalize(PARAMS))
     folder = tmp_path_factory.mktemp("project")
     Repo.init(str(folder), no_scm=True)
     (folder / "data").mkdir()
@@ -128,8 +122,10 @@ def test_a_parameter_reruns_exactly_the_stages_that_it_affects(
     """Besides `check`, which depends on all parameters."""
     monkeypatch.chdir(project.root_dir)
     shutil.copy(ROOT / "params.yaml", ".")
-    loss = ["train.loss=mse"] if name == "model.residual" else []  # the default one is rejected
-    apply_overrides("params.yaml", [f"{name}={CHANGES[name]}", *loss])
+    changes = [f"{name}={CHANGES[name]}"]
+    if name == "model.residual":  # rejected with the default network and loss
+        changes += ["model.kind=unet", "train.loss=mse"]
+    apply_overrides("params.yaml", changes)
     check.main()
     index = Repo().index if name.startswith("load.") else project.index  # paths of CSVs
     changed = {
@@ -143,3 +139,68 @@ def test_a_parameter_reruns_exactly_the_stages_that_it_affects(
     rerun = [networkx.ancestors(index.graph, stage) for stage in changed if stage.name != "check"]
     names |= {stage.name for stages in rerun for stage in stages}
     assert names - {"check"} == RERUN.get(name, RERUN[name.split(".")[0]])
+
+
+ALLOWED = {  # the packages that each package may import
+    "denoiser": "",
+    "training": "denoiser",
+    "pipeline": "denoiser",
+    "stages": "denoiser training pipeline",
+    "tools": "denoiser training pipeline stages",
+    "benchmarks": "denoiser training pipeline stages tools",
+}
+MODULES = [path for package in ALLOWED for path in sorted((ROOT / package).glob("*.py"))]
+# `denoiser` runs without these.
+FORBIDDEN = {"dvc", "dvclive", "jax", "keras", "matplotlib", "pandas", "pydantic", "tensorflow"}
+
+
+def imported_names(path: Path) -> set[str]:
+    """The full names that a module imports, anywhere in its code; some are not modules."""
+    names = set[str]()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports are not supported"
+            names |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_imports_only_packages_below_and_no_stage_imports_another(path: Path) -> None:
+    package = path.parent.name
+    imported = {name.split(".")[0] for name in imported_names(path)}
+    own = set() if package == "stages" else {package}
+    assert imported & ALLOWED.keys() <= own | set(ALLOWED[package].split())
+    assert package != "denoiser" or not imported & FORBIDDEN
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_dependencies_of_a_stage_cover_its_code_and_parameters(stage: str) -> None:
+    module = ROOT / f"stages/{stage}.py"
+    deps = {ROOT / dep for dep in STAGES[stage]["deps"]}
+    assert ROOT / "requirements.txt" in deps
+    imported, new = set[Path](), {module}
+    while new:
+        imported |= new
+        names = set[str]().union(*map(imported_names, new))
+        paths = {ROOT / f"{name.replace('.', '/')}.py" for name in names}
+        new = {path for path in paths if path.exists()} - imported
+    assert [path for path in imported if not deps & {path, *path.parents}] == []
+    listed = STAGES[stage].get("params", [])
+    if stage == "check":  # it validates all parameters
+        assert listed == [{params.FILE: None}]
+        return
+    read = re.findall(r"params\.read\(params\.(\w+)\)", module.read_text())
+    assert {name.split(".")[0] for name in listed} == {section.lower() for section in read}
+    # Only these parameters of the section affect results.
+    runtime = {name for name in listed if name.startswith("runtime")}
+    assert runtime in (set(), {"runtime.backend", "runtime.device"})
+
+
+def test_each_stage_has_a_module_of_its_name_and_no_name_occurs_twice() -> None:
+    counts = Counter(path.stem for path in MODULES if not path.stem.startswith("__"))
+    assert [name for name, count in counts.items() if count > 1] == []
+    assert {path.stem for path in (ROOT / "stages").glob("[!_]*.py")} == STAGES.keys()
+    for name, stage in STAGES.items():
+        assert re.fullmatch(rf"exec (env \S+ )?python -m stages\.{name}", stage["cmd"])

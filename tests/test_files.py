@@ -13,7 +13,7 @@ from denoiser.errors import InputError
 from pipeline import npy
 
 
-def test_atomic_write_replaces_a_folder_only_on_success(workspace: Path) -> None:
+def test_atomic_write_replaces_only_on_success_and_not_through_links(workspace: Path) -> None:
     for name, fails, kept in (("a", False, "a"), ("b", True, "a"), ("c", False, "c")):
         result = pytest.raises(OSError) if fails else contextlib.nullcontext()
         with result, files.atomic_write("out/folder") as path:
@@ -25,9 +25,6 @@ def test_atomic_write_replaces_a_folder_only_on_success(workspace: Path) -> None
             "out/folder",
             f"out/folder/{kept}",
         ]
-
-
-def test_atomic_write_does_not_write_through_links(workspace: Path) -> None:
     Path("cached").write_text("cached")
     Path("hard").hardlink_to("cached")
     Path("soft").symlink_to("cached")

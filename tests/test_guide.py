@@ -13,13 +13,9 @@ from tools import experiment, guide
 
 def captions(notebook: nbformat.NotebookNode) -> list[str]:
     """The captions of the pictures; each cell with a picture must end with one."""
-    texts = []
-    for cell in notebook.cells:
-        kinds = [set(output.get("data", {})) for output in cell.get("outputs", [])]
-        if any("image/png" in kind for kind in kinds):
-            assert "text/markdown" in kinds[-1], cell.source
-            texts.append(cell.outputs[-1].data["text/markdown"])
-    return texts
+    data = [[out.get("data", {}) for out in cell.get("outputs", [])] for cell in notebook.cells]
+    with_pictures = [outputs for outputs in data if any("image/png" in out for out in outputs)]
+    return [outputs[-1]["text/markdown"] for outputs in with_pictures]
 
 
 def decibels(caption: str) -> list[float]:

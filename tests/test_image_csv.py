@@ -35,17 +35,14 @@ def read(
     return labels.tolist(), values
 
 
+def pixel_names(count: int, first: int = 1) -> str:
+    return ",".join(f"pixel{number}" for number in range(first, first + count))
+
+
 HEADER = "label,pixel1,pixel2,pixel3,pixel4\n"
 PLAIN = HEADER + "7,0,1,2,255\n0,9,8,7,6\n"
 IMAGES = [[0, 1, 2, 255], [9, 8, 7, 6]]
 EXPECTED: Rows = ([7, 0], IMAGES)
-
-
-def numbered(count: int, first: int = 1) -> str:
-    """A header with the names of pixels."""
-    return ",".join(f"pixel{number}" for number in range(first, first + count))
-
-
 FER = "emotion,pixels,Usage\n0,70 80 82 72,Training\n6,1 2 3 255,PublicTest\n"
 FER_IMAGES = [[70, 80, 82, 72], [1, 2, 3, 255]]
 FER_SPACES = 'emotion, Usage, pixels\n0,"a, b"," 70  80 82 72 "\n6,," 1 2 3 255"'
@@ -118,7 +115,7 @@ INVALID: list[tuple[str | bytes, str]] = [
     (b"\x00" * 100, "neither a pixel nor the label"),
     ("1" * 1_000_000 + "x", "neither a pixel nor the label"),
     ("x" * image_csv.MAX_LINE, "longer than any valid row"),
-    (f"label,{numbered(257**2, 0)}\n1\n", "larger than 256x256"),
+    (f"label,{pixel_names(257**2, 0)}\n1\n", "larger than 256x256"),
     (",label,pixel1\n0,1,2,\n", "row 1 (line 2): it has 4 cells instead of 3"),
     (",label,pixel1\n0,1,2\n1,,2\n", "row 2 (line 3): column 'label': ''"),
     ("1,2\n3,256\n", "row 2 (line 2): column 'pixel1': '256'"),
@@ -130,17 +127,17 @@ INVALID: list[tuple[str | bytes, str]] = [
 ]
 TO_RGB, TO_GRAY, TO_NULL = "set load.color to rgb", "set load.color to gray", "load.label to null"
 UNSUITABLE = [
-    (f"label,{numbered(2352)}\n", "label", "gray", TO_RGB),
-    (f"label,{numbered(784)}\n", "label", "rgb", TO_GRAY),
+    (f"label,{pixel_names(2352)}\n", "label", "gray", TO_RGB),
+    (f"label,{pixel_names(784)}\n", "label", "rgb", TO_GRAY),
     ("1" + ",2" * 784, None, "gray", "or to any name if there is no header"),
     ("1" + ",2" * 783, "label", "gray", TO_NULL),
     ("1" + ",2" * 48, "label", "gray", TO_NULL),  # or RGB, 4x4
     (FER, "emotion", "rgb", TO_GRAY),
     ("pixels\n1 2\n", None, "gray", "images of 2 values are not square"),
     ("pixels\n" + "1 " * 257**2, None, "gray", "larger than 256x256"),
-    (f"emotion,{numbered(4)}\n", "label", "gray", "column 'emotion' is neither"),
-    (f"label,{numbered(4)}\n", "digit", "gray", "load.label is 'digit'"),
-    (f"label,{numbered(4)}\n", None, "gray", "column 'label' is neither"),
+    (f"emotion,{pixel_names(4)}\n", "label", "gray", "column 'emotion' is neither"),
+    (f"label,{pixel_names(4)}\n", "digit", "gray", "load.label is 'digit'"),
+    (f"label,{pixel_names(4)}\n", None, "gray", "column 'label' is neither"),
     ("a,b,c,d\n1,2,3,4\n", "label", "gray", "column 'a' is neither"),
     (FER, "label", "gray", "column 'emotion' is neither"),
     ("pixels,pixel2\n1,2\n", None, "gray", "column 'pixels' is neither"),
@@ -166,7 +163,7 @@ def test_names_the_row_or_the_remedy(
 
 @pytest.mark.parametrize(("color", "count"), [("gray", 256**2), ("rgb", 3 * 256**2)])
 def test_reads_the_largest_images(color: str, count: int) -> None:
-    header = f"label,{numbered(count, 0)}\n"
+    header = f"label,{pixel_names(count, 0)}\n"
     for text in (f"{header}5{',254' * count}\n", f"label,pixels\n5,{' 254' * count}\n"):
         [(_, images)] = image_csv.read(io.BytesIO(text.encode()), "label", color)
         assert images.shape == (1, 256, 256, COLORS[color])

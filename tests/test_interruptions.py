@@ -87,9 +87,6 @@ def test_an_interrupted_run_ends_with_the_result_of_an_uninterrupted_one(
         return output
 
     clone.set_params(train={"learning_rate": 0.002})
-    with max_file_size(1_000_000):
-        output = finish(clone.start("dvc", "repro"), fails=True)
-    assert "fetch: data/raw/train.csv cannot be written" in output
     interrupted("stage killed")
     clone.set_params(train=digits.read_params()["train"])
     assert "resuming after epoch" not in interrupted("DVC killed")  # with the other learning rate
@@ -100,7 +97,7 @@ def test_an_interrupted_run_ends_with_the_result_of_an_uninterrupted_one(
     concurrent = finish(clone.start("dvc", "repro"), fails=True)
     assert "Running stage" not in concurrent
     finish(last)
-    assert (clone.folder / "dvc.lock").read_text() == digits.lock
+    assert clone.read_lock() == digits.read_lock()
     assert not checkpoint.exists()
     assert not list(clone.folder.glob("[!.]*/**/.tmp-*"))
 
@@ -125,7 +122,7 @@ def test_random_interruptions_do_not_change_the_result(digits: Clone, tmp_path: 
         repairs = [command for message, command in REPAIRS.items() if message in output]
         assert repairs, output
         clone.run(*repairs[0].split())
-    assert (clone.folder / "dvc.lock").read_text() == digits.lock, history
+    assert clone.read_lock() == digits.read_lock(), history
 
 
 @pytest.mark.parametrize("owner_ends", [False, True])

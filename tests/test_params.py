@@ -103,7 +103,9 @@ noise.kind=pairs load.noisy_train=my/train.csv -> load.noisy_test=my/test.csv
 noise.kind=pairs load.train=my/train.csv load.test=my/test.csv train.fresh_noise=true -> \
 train.fresh_noise=false
   train.fresh_noise adds synthetic noise, which noise.kind 'pairs' excludes
-model.residual=true -> train.loss=psnr
+model.residual=true -> model.residual=false
+  model.residual has no effect on model.kind 'dense'
+model.kind=unet model.residual=true -> train.loss=psnr
   train.loss is 'binary_crossentropy', which needs results from 0 to 1
 load.side=10 train.loss=ssim -> load.side=11
   load.side is 10, but train.loss 'ssim' needs at least 11

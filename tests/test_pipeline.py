@@ -32,7 +32,9 @@ def test_without_a_network_the_error_names_the_command_for_digits(tmp_path: Path
     assert clone.run("git", "status", "--short", "params.yaml") == ""
 
 
-def test_repro_creates_every_file_and_a_second_one_runs_nothing(digits: Clone) -> None:
+def test_repro_creates_every_file_as_documented_and_a_second_one_runs_nothing(
+    digits: Clone,
+) -> None:
     untracked = digits.run("git", "ls-files", "--others", "data", "models", "metrics").split()
     tracked = digits.run("git", "ls-files", "metrics").split()
     expected = digits.run("bash", "-c", f"echo {' '.join(FILES.split())}").split()
@@ -42,9 +44,6 @@ def test_repro_creates_every_file_and_a_second_one_runs_nothing(digits: Clone) -
     assert "Data and pipelines are up to date." in output
     # The outputs are linked from the cache.
     assert (digits.folder / "data/noisy/x_train.npy").stat().st_nlink >= 2
-
-
-def test_arrays_have_the_documented_shapes_and_dtypes(digits: Clone) -> None:
     images, counts = digits.folder / "data/images", {"train": 1149, "val": 288, "test": 360}
     assert np.load(images / "train_images.npy").dtype == np.uint8
     assert np.load(images / "train_images.npy").shape == (1437, 28, 28, 1)
@@ -76,7 +75,7 @@ def test_a_parameter_reruns_a_stage_and_an_invalid_one_nothing(
 ) -> None:
     # Not in `digits` itself: even with --temp, DVC changes params.yaml for a moment.
     clone = Clone.with_cache_of(tmp_path, digits)
-    (tmp_path / "dvc.lock").write_text(digits.lock)
+    (tmp_path / "dvc.lock").write_text(digits.read_lock())
     clone.run("git", "commit", "-qam", "The result on digits")
     output = clone.run("dvc", "exp", "run", "--temp", "-S", "plot.images=3")
     assert re.findall("Running stage '(.*)'", output) == ["check", "plot"]

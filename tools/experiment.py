@@ -176,7 +176,7 @@ def read_rows(path: Path) -> pd.DataFrame:
 def replace_rows(path: Path, preset: str, rows: pd.DataFrame) -> None:
     """Replaces the rows of a preset in a CSV that is sorted by preset."""
     before = read_rows(path)
-    tables = [rows.assign(preset=preset), before[before["preset"] != preset]]
+    tables = [before[before["preset"] != preset], rows.assign(preset=preset)]  # keep the columns
     table = pd.concat(tables).set_index("preset").sort_index(kind="stable")
     with files.atomic_write(path) as temporary:
         table.to_csv(temporary, float_format=f"%.{DIGITS}g")
