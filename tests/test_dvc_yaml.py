@@ -29,8 +29,14 @@ ORDER = [
 ]  # fmt: skip
 
 
+def test_every_parameter_is_changed_here() -> None:
+    assert list(CHANGES) == list(pd.json_normalize(PARAMS))
+
+
 def test_stages_are_in_order_and_dvc_can_restore_them() -> None:
     assert list(STAGES) == ORDER
+    for name, stage in STAGES.items():
+        assert re.fullmatch(rf"exec (env \S+ )?python -m stages\.{name}", stage["cmd"])
     # In a fresh clone, DVC could not restore a stage that depends on a path in an output folder.
     entries = [e for stage in STAGES.values() for kind in KINDS for e in stage.get(kind, [])]
     folders = {Path(path) for e in entries for path in ([e] if isinstance(e, str) else e)}
@@ -104,8 +110,7 @@ RERUN = {
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Repo:
-    """The pipeline and its lock; every parameter is in CHANGES."""
-    assert list(CHANGES) == list(pd.json_normalize(PARAMS))
+    """The pipeline and its lock."""
     folder = tmp_path_factory.mktemp("project")
     Repo.init(str(folder), no_scm=True)
     (folder / "data").mkdir()
@@ -198,9 +203,7 @@ def test_the_dependencies_of_a_stage_cover_its_code_and_parameters(stage: str) -
     assert runtime in (set(), {"runtime.backend", "runtime.device"})
 
 
-def test_each_stage_has_a_module_of_its_name_and_no_name_occurs_twice() -> None:
+def test_each_stage_has_a_module_and_no_name_occurs_twice() -> None:
     counts = Counter(path.stem for path in MODULES if not path.stem.startswith("__"))
     assert [name for name, count in counts.items() if count > 1] == []
     assert {path.stem for path in (ROOT / "stages").glob("[!_]*.py")} == STAGES.keys()
-    for name, stage in STAGES.items():
-        assert re.fullmatch(rf"exec (env \S+ )?python -m stages\.{name}", stage["cmd"])

@@ -11,12 +11,16 @@ from tests.conftest import ROOT, Clone, offline, write_csv
 from tools.measurements import processor
 
 
-@pytest.fixture
-def clone(tmp_path: Path) -> Clone:
-    return Clone.of_workspace(tmp_path / "clone", fetch={"source": "digits"})
+def test_missing_packages_untracked_files_and_null_paths_are_reported(tmp_path: Path) -> None:
+    clone = Clone.of_workspace(tmp_path / "clone")
+    (tmp_path / "home").mkdir()
+    venv, tools = offline(tmp_path / "home")["PATH"].split(":")
+    clone.run(f"{venv}/dvc", "repro", "check", env={"PATH": tools})  # not activated
+    clone.run("python", "-m", "venv", "--without-pip", str(tmp_path / "empty"))
+    output = clone.fail(str(tmp_path / "empty/bin/python"), "-m", "stages.check")
+    assert output.startswith("check: No module named '")
+    assert ". .venv/bin/activate" in output
 
-
-def test_a_temporary_run_names_files_that_git_and_dvc_do_not_track(clone: Clone) -> None:
     (clone.folder / "denoiser/new.py").touch()
     noise = clone.folder / "denoiser/noise.py"
     code = noise.read_text()
@@ -34,15 +38,6 @@ def test_a_temporary_run_names_files_that_git_and_dvc_do_not_track(clone: Clone)
     clone.run("git", "add", "data/mine")
     clone.run("dvc", "exp", "run", "--temp", "-S", change, "check")
 
-
-def test_missing_packages_and_null_paths_are_reported(clone: Clone, tmp_path: Path) -> None:
-    (tmp_path / "home").mkdir()
-    venv, tools = offline(tmp_path / "home")["PATH"].split(":")
-    clone.run(f"{venv}/dvc", "repro", "check", env={"PATH": tools})  # not activated
-    clone.run("python", "-m", "venv", "--without-pip", str(tmp_path / "empty"))
-    output = clone.fail(str(tmp_path / "empty/bin/python"), "-m", "stages.check")
-    assert output.startswith("check: No module named '")
-    assert ". .venv/bin/activate" in output
     keys = ("train", "test", "noisy_train", "noisy_test")
     output = clone.fail("dvc", "exp", "run", *(f"-Sload.{key}=null" for key in keys))
     for key in keys:
