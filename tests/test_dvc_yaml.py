@@ -29,10 +29,6 @@ ORDER = [
 ]  # fmt: skip
 
 
-def test_every_parameter_is_changed_here() -> None:
-    assert list(CHANGES) == list(pd.json_normalize(PARAMS))
-
-
 def test_stages_are_in_order_and_dvc_can_restore_them() -> None:
     assert list(STAGES) == ORDER
     for name, stage in STAGES.items():
@@ -203,7 +199,8 @@ def test_the_dependencies_of_a_stage_cover_its_code_and_parameters(stage: str) -
     assert runtime in (set(), {"runtime.backend", "runtime.device"})
 
 
-def test_each_stage_has_a_module_and_no_name_occurs_twice() -> None:
+def test_each_stage_has_a_module_each_parameter_a_change_and_no_name_occurs_twice() -> None:
+    assert list(CHANGES) == list(pd.json_normalize(PARAMS))
     counts = Counter(path.stem for path in MODULES if not path.stem.startswith("__"))
     assert [name for name, count in counts.items() if count > 1] == []
     assert {path.stem for path in (ROOT / "stages").glob("[!_]*.py")} == STAGES.keys()

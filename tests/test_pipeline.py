@@ -39,9 +39,7 @@ def test_repro_creates_every_file_as_documented_and_a_second_one_runs_nothing(
     tracked = digits.run("git", "ls-files", "metrics").split()
     expected = digits.run("bash", "-c", f"echo {' '.join(FILES.split())}").split()
     assert sorted(expected) == sorted({*untracked, *tracked})
-    output = digits.run("dvc", "repro")
-    assert "Running stage" not in output
-    assert "Data and pipelines are up to date." in output
+    assert "Data and pipelines are up to date." in digits.run("dvc", "repro")
     # The outputs are linked from the cache.
     assert (digits.folder / "data/noisy/x_train.npy").stat().st_nlink >= 2
     images, counts = digits.folder / "data/images", {"train": 1149, "val": 288, "test": 360}
