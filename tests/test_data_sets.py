@@ -69,6 +69,7 @@ def test_the_error_names_every_source_and_digits(workspace: Path) -> None:
     assert not Path("data/raw").exists()
 
 
+@pytest.mark.slow
 def test_every_source_gives_the_official_images(tmp_path: Path, workspace: Path) -> None:
     """The first source is the one that `dvc repro split` finds."""
     clone = Clone.of_workspace(tmp_path / "clone", fetch={"source": "fashion-mnist"})

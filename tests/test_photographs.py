@@ -9,6 +9,8 @@ from PIL import Image
 
 from tests.conftest import FAST, Clone
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("train", "test", "noisy_train", "noisy_test")
 
 
