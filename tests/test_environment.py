@@ -11,6 +11,7 @@ from tests.conftest import ROOT, Clone, offline, write_csv
 from tools.measurements import processor
 
 
+@pytest.mark.slow
 def test_missing_packages_untracked_files_and_null_paths_are_reported(tmp_path: Path) -> None:
     clone = Clone.of_workspace(tmp_path / "clone")
     (tmp_path / "home").mkdir()

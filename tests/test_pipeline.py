@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.conftest import Clone, offline
 
@@ -96,6 +97,7 @@ def test_dvc_shows_the_metrics_and_plots(digits: Clone, tmp_path: Path) -> None:
     assert {name for name in plots if name.endswith(".png")} == pictures
 
 
+@pytest.mark.slow
 def test_dvc_tracks_your_own_csvs(digits: Clone, tmp_path: Path) -> None:
     """With `fetch.source: none` nothing is downloaded, and DVC detects a changed CSV."""
     clone = Clone.of_workspace(tmp_path)
