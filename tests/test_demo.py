@@ -47,13 +47,13 @@ def page(digits: Clone) -> Iterator[Page]:
 
 
 def wait_for_change(page: Page, before: list[str]) -> list[str]:
-    """The titles once there are four, and each score differs from those before."""
-    deadline = time.monotonic() + 60
+    """The titles once there are four, each score differs from those before, and none changes."""
+    deadline, after = time.monotonic() + 60, list[str]()
     while time.monotonic() < deadline:
-        after = page.locator("p:has(strong)").all_inner_texts()
-        if len(after) == 4 and not set(after[1:]) & set(before):  # they change one by one
+        last, after = after, page.locator("p:has(strong)").all_inner_texts()
+        if len(after) == 4 and not set(after[1:]) & set(before) and after == last:
             return after
-        time.sleep(0.1)
+        time.sleep(2)  # a slider may cause several updates, which change the titles one by one
     pytest.fail(f"the page still shows {before}")
 
 
