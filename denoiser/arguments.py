@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from denoiser import noise
-from denoiser.model import DENOISER
+from denoiser.model import DENOISER, DEVICES
 from denoiser.picture_output import FORMATS
 
 
@@ -24,7 +24,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     average = "average the results for eight flips and rotations, in eight times the time"
     add("--ensemble", action="store_true", help=average)
     device = "auto: the GPU if there is one; default: %(default)s"
-    add("--device", choices=("auto", "cpu", "gpu"), default="auto", help=device)
+    add("--device", choices=DEVICES, default="auto", help=device)
     white = "the value of white in pictures of 16 or 32 bits or of floating point; default: the "
     add("--white", type=positive, metavar="VALUE", help=white + "value that the file states")
     add(

@@ -11,6 +11,7 @@ from denoiser.errors import InputError
 from denoiser.tiles import Float32, Network, Progress
 
 DENOISER = "models/denoiser.onnx"
+DEVICES = ("auto", "cpu", "gpu")  # auto: the GPU if there is one
 GPU, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 # Of the GPU: full precision, and no measurement of algorithms for each new size of an image.
 GPU_OPTIONS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}

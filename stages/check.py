@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from denoiser import classical, noise, picture_files, scores
+from denoiser import classical, model, noise, picture_files, scores
 from denoiser.errors import InputError
 from denoiser.files import atomic_write
 from pipeline import data_sets, params
@@ -25,7 +25,7 @@ CHOICES: dict[str, Iterable[str]] = {
     "train.loss": losses.LOSSES,
     "train.precision": backend.PRECISIONS,
     "runtime.backend": backend.BACKENDS,
-    "runtime.device": backend.DEVICES,
+    "runtime.device": model.DEVICES,
     "robustness.amounts": noise.KINDS,
     "plot.colormap": ("binary", "gray"),
 }
@@ -107,10 +107,10 @@ def contradictions(content: dict[str, Any]) -> Iterator[str]:
             "train.fresh_noise adds synthetic noise, which noise.kind 'pairs' excludes: set "
             "train.fresh_noise to false"
         )
-    model = content["model"]
-    if model["residual"] and networks.NETWORKS[model["kind"]].reach is None:
-        yield f"model.residual has no effect on model.kind '{model['kind']}': set it to false"
-    elif model["residual"] and train["loss"] == "binary_crossentropy":
+    network = content["model"]
+    if network["residual"] and networks.NETWORKS[network["kind"]].reach is None:
+        yield f"model.residual has no effect on model.kind '{network['kind']}': set it to false"
+    elif network["residual"] and train["loss"] == "binary_crossentropy":
         yield (
             "train.loss is 'binary_crossentropy', which needs results from 0 to 1: with "
             "model.residual, choose another loss, such as mse or psnr"

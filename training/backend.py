@@ -9,7 +9,6 @@ from denoiser.errors import InputError
 from training.networks import NETWORKS
 
 BACKENDS = ("tensorflow", "jax")
-DEVICES = ("auto", "cpu", "gpu")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 # Packages that Keras and TensorFlow import if they are installed. No stage needs this.
@@ -31,7 +30,7 @@ def portable(kind: str, precision: str) -> bool:
 
 
 def start(backend: str, device: str, portable: bool = True, threads: int | None = None) -> str:
-    """Imports Keras with one of BACKENDS and DEVICES; returns the name of the device.
+    """Imports Keras with a backend and a device (see `denoiser.model`); returns its name.
 
     The user's settings of Keras have no effect. With `portable`, TensorFlow gives the same bits on
     any x86-64 processor with AVX2 and FMA. `threads` is the number of threads of TensorFlow within
