@@ -15,7 +15,7 @@ setup: .venv/pipeline  ## create .venv with the packages of the pipeline
 repro: .venv/pipeline  ## run the pipeline and print its scores beside the committed ones
 	@dvc repro
 	@dvc metrics diff --all --targets metrics/evaluation.json
-	@echo 'Pictures: metrics/plots. Charts: dvc plots show'
+	@echo 'Figures: metrics/plots. Charts: dvc plots show'
 
 experiment: .venv/pipeline  ## run a preset, NAME=unet, and store its scores in experiments/
 	@python -m tools.experiment $(NAME)
@@ -23,7 +23,7 @@ experiment: .venv/pipeline  ## run a preset, NAME=unet, and store its scores in 
 photographs: .venv/pipeline  ## score the preset `photos` on whole photographs
 	@python -m tools.photographs
 
-results: .venv/pipeline  ## update the tables and pictures of README.md and docs/
+results: .venv/pipeline  ## update the tables and figures of README.md and docs/
 	@python -m tools.results
 
 # Hides code, data, MSE, and the metrics of the training, of the baselines and of the noisy images.

@@ -61,7 +61,7 @@ def ssim(clean: Float64, images: Float64) -> Float64:
     return np.asarray(inside.mean(axis=(1, 2, 3)))
 
 
-# Every table, chart and file of scores has these metrics, in this order.
+# Every table and file of scores has these metrics, in this order; charts show the PSNR.
 METRICS = {
     "mse": Metric(mse, "MSE", 4),
     "psnr": Metric(psnr, "PSNR (dB)", 2),

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from denoiser.errors import InputError
 
 UInt8 = npt.NDArray[np.uint8]
-DataSet = dict[str, tuple[UInt8, UInt8]]  # images (n, 28, 28, 1) and labels (n,), by split
+DataSet = dict[str, tuple[UInt8, UInt8]]  # images (n, height, width, 1) and labels (n,), by split
 
 TIMEOUT = 30  # seconds without an answer
 PACKAGE = "dataset-fashion-mnist"

@@ -1,4 +1,4 @@
-"""`make results`: writes the tables of the documents and draws their pictures.
+"""`make results`: writes the tables of the documents and draws their figures.
 
 It reads the scores that `make experiment` stored in experiments/ and the results of `make bench`.
 """
@@ -198,7 +198,7 @@ def speed_table() -> str:
             "this project": measurements.median(row.here),
             "measured on": row.processor,
         }
-        for name in ("training_step", "whole", "repro")
+        for name in ("training_step", "repro")
         for row in measurements.load(name)
     }
     return to_markdown(frame(rows, "benchmark"), {})
