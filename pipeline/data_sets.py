@@ -19,6 +19,7 @@ from denoiser.errors import InputError
 UInt8 = npt.NDArray[np.uint8]
 DataSet = dict[str, tuple[UInt8, UInt8]]  # images (n, height, width, 1) and labels (n,), by split
 
+FOLDER = Path("data/raw")  # in which the stage `fetch` writes the data set
 TIMEOUT = 30  # seconds without an answer
 PACKAGE = "dataset-fashion-mnist"
 UNAVAILABLE = "Fashion-MNIST is not available from any source"

@@ -92,15 +92,13 @@ def read_lines(file: BinaryIO) -> Iterator[Lines]:
 def parse_integers(lines: Lines, order: npt.NDArray[np.intp]) -> UInt8 | None:
     """The columns in this order, shape (n, columns), if all cells are plain integers; else None."""
     text = b"\n".join([*(line.removesuffix(b"\r") for line in lines.values()), b""])
-    if b"." in text:  # the search for one byte is fast
-        text = text.replace(b".0,", b",").replace(b".0\n", b"\n")
+    text = text.replace(b".0,", b",").replace(b".0\n", b"\n") if b"." in text else text
     characters, shape = np.frombuffer(text, np.uint8), (len(lines), len(order))
     ends = np.flatnonzero(characters < ord("0"))  # of the cells
-    if text.translate(None, b"0123456789,\n") or len(ends) != shape[0] * shape[1]:
-        return None
     digits = np.diff(ends, prepend=-1) - 1  # of each cell
-    last = characters[ends[shape[1] - 1 :: shape[1]]]
-    if digits.min() < 1 or digits.max() > 3 or (last != ord("\n")).any():
+    wrong = len(ends) != math.prod(shape) or digits.min() < 1 or digits.max() > 3
+    row_ends = characters[ends[len(order) - 1 :: len(order)]]
+    if wrong or (row_ends != ord("\n")).any() or text.translate(None, b"0123456789,\n"):
         return None
     ones, tens, hundreds = (characters[ends - place] - np.uint16(ord("0")) for place in (1, 2, 3))
     values = ones + 10 * tens * (digits > 1) + 100 * hundreds * (digits > 2)

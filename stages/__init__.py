@@ -6,8 +6,6 @@ from types import TracebackType
 
 from pipeline import process  # noqa: F401  (first of all, see PARENT)
 
-PROJECT_PACKAGES = {"denoiser", "pipeline", "stages", "training"}
-
 
 def excepthook(
     kind: type[BaseException], error: BaseException, traceback: TracebackType | None
@@ -17,7 +15,7 @@ def excepthook(
     name = (isinstance(error, ImportError) and error.name) or ""
     # `from package import module` names the package, which exists.
     missing = isinstance(error, ModuleNotFoundError) or hasattr(sys.modules.get(name), "__path__")
-    in_project = name.partition(".")[0] in PROJECT_PACKAGES
+    in_project = name.partition(".")[0] in {"denoiser", "pipeline", "stages", "training"}
     if missing and not in_project:
         print(
             f"{stage}: {error} in {sys.prefix}: run `make setup`, then activate the environment: "

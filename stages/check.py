@@ -29,7 +29,6 @@ CHOICES: dict[str, Iterable[str]] = {
     "robustness.amounts": noise.KINDS,
     "plot.colormap": ("binary", "gray"),
 }
-FETCHED = Path("data/raw")  # the folder of the outputs of `fetch`
 # Folders that stages replace as a whole.
 REPLACED = {Path("data", name) for name in "images split noisy baselines denoised scores".split()}
 
@@ -82,7 +81,7 @@ def contradictions(content: dict[str, Any]) -> Iterator[str]:
     keys = ("train", "test", "noisy_train", "noisy_test")
     paths = {key: Path(os.path.relpath(load[key])) for key in keys}
     for key, path in paths.items():
-        given, fetched = f"load.{key} is {load[key]}", path.parent == FETCHED
+        given, fetched = f"load.{key} is {load[key]}", path.parent == data_sets.FOLDER
         used = pairs or not key.startswith("noisy_")
         if fetched and used and content["fetch"]["source"] == "none":
             yield (

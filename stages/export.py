@@ -3,17 +3,15 @@
 from pathlib import Path
 
 from denoiser.model import DENOISER
-from pipeline import params
+from pipeline import data_sets, params
 from pipeline.process import run_stage
 from training import backend, keras_files, onnx_export
 
-FETCHED = Path("data/raw")
-
 
 def main() -> None:
-    data = params.read(params.Load).train
+    source, data = params.read(params.Fetch).source, params.read(params.Load).train
     metadata = {
-        "data": params.read(params.Fetch).source if Path(data).parent == FETCHED else data,
+        "data": source if Path(data).parent == data_sets.FOLDER else data,
         "noise": describe(params.read(params.Noise)),
     }
     backend.start("tensorflow", "cpu")  # the converter needs TensorFlow

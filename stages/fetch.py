@@ -19,7 +19,7 @@ def main() -> None:
     source = params.read(params.Fetch).source
     data = {} if source == "none" else data_sets.DATA_SETS[source]()
     for name in ("train", "test"):
-        with atomic_write(f"data/raw/{name}.csv") as path:
+        with atomic_write(data_sets.FOLDER / f"{name}.csv") as path:
             path.touch()  # DVC requires the outputs, even of no data set
             if data:
                 write_csv(path, *data[name])

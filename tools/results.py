@@ -26,9 +26,7 @@ DOCUMENTS = (Path("README.md"), Path("docs/results.md"), Path("docs/experiments.
 DIGITS = {metric.label: metric.digits for metric in metrics.METRICS.values()}
 DATA_SECTIONS = ("fetch", "load", "split", "noise")  # they decide the noisy test images
 
-# PSNR (dB) of Set12 and BSD68 with Gaussian noise of 25/255: Zhang et al., "Beyond a Gaussian
-# denoiser", 2017, and Zhang et al., "Plug-and-play image restoration with deep denoiser prior",
-# 2021.
+# PSNR (dB) of Set12 and BSD68 with Gaussian noise of 25/255; docs/results.md names the sources.
 PUBLISHED = {
     "BM3D": (29.97, 28.57),
     "WNNM": (30.26, 28.83),
@@ -108,7 +106,7 @@ def comparison(scores: Scores, names: tuple[str, ...]) -> str:
         | {label: scores[name].loc["model", column] for column, label in columns("val").items()}
         for name in names
     }
-    return to_markdown(frame(rows, "experiment"), DIGITS)
+    return to_markdown(frame(rows, "preset"), DIGITS)
 
 
 def methods_and_presets(scores: Scores, presets: Presets, preset: str) -> pd.DataFrame:
