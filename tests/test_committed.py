@@ -14,8 +14,6 @@ from tests.conftest import ROOT, Clone
 from tools import experiment, results, verify
 from tools.markdown import insert_tables
 
-# Trained before minutes and accuracy were stored, on another kind of machine; it takes an hour.
-PENDING = {"unet-gaussian"}
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")]
 
 
@@ -68,7 +66,7 @@ def test_no_score_that_the_pipeline_computes_is_missing(monkeypatch: pytest.Monk
         pd.read_csv(experiment.ROBUSTNESS, index_col=["kind", "preset"]),
     ):
         empty += cells.index[cells.isna().any(axis=1)].unique().tolist()
-    assert {preset for _, preset in empty} == PENDING, "run `make experiment` for these presets"
+    assert not empty, "run `make experiment` for these presets"
     assert table["commit"].str.fullmatch("[0-9a-f]{7}").all()  # no "+": the code was committed
 
 
