@@ -1,6 +1,7 @@
 """Denoises pictures with a trained model: `python -m denoiser photo.png -o clean.png`."""
 
 import argparse
+import itertools
 import sys
 from collections.abc import Sequence
 
@@ -11,7 +12,8 @@ from tqdm import tqdm
 from denoiser import arguments, noise, picture_files, picture_output, picture_paths, scores
 from denoiser.errors import InputError
 from denoiser.model import Denoiser
-from denoiser.picture_files import Float32, Pixels
+from denoiser.picture_files import Float32, Picture, Pixels
+from denoiser.picture_output import Page
 
 INTERRUPTED = 130  # the exit status after Ctrl-C
 SEED = 42  # of the noise
@@ -62,39 +64,64 @@ def run(jobs: list[picture_paths.Job], denoiser: Denoiser, options: argparse.Nam
 def denoise_picture(
     job: picture_paths.Job, denoiser: Denoiser, options: argparse.Namespace
 ) -> Scores | None:
-    """Denoises a picture; returns its scores if noise is added or the clean picture is given."""
-    picture = picture_files.read(job.source, options.white)
-    if picture.frames > 1:
-        report(f"{job.source}: only the first of its {picture.frames} frames is denoised")
-    clean = noisy = picture.image()
-    if job.clean is not None:
-        clean = picture_files.read(job.clean, options.white).image()
-    if clean.shape != noisy.shape:
-        raise InputError(
-            f"{job.source}: the clean picture {job.clean} differs in its size or its number of "
-            "channels: pass the one that belongs to it"
-        )
+    """Denoises each page of a TIFF, or another picture; returns the mean scores of its pages.
+
+    It has scores if noise is added or the clean picture is given. Only a TIFF stores several pages.
+    """
+    limit = None if picture_output.format_of(job.target) == "TIFF" else 1
+    originals = itertools.islice(picture_files.read_pages(job.source, options.white), limit)
+    cleans = picture_files.read_pages(job.clean, options.white) if job.clean else iter(())
+    rng, pages, results = np.random.default_rng(SEED), list[Page](), list[Scores]()
+    for original in originals:
+        clean = next(cleans, None)
+        if job.clean and (clean is None or clean.pixels.shape != original.pixels.shape):
+            raise InputError(
+                f"{job.source}: the clean picture {job.clean} differs in its size or its number of "
+                "channels or pages: pass the one that belongs to it"
+            )
+        dtype = picture_output.dtype_for(original, job.target)
+        pixels, result = denoise_page(job.source, original, clean, dtype, rng, denoiser, options)
+        pages.append((pixels, original))
+        results += [] if result is None else [result]
+    losses = [loss for _, original in pages for loss in original.losses]
+    losses += picture_output.write(job.target, pages)
+    if (frames := pages[0][1].frames) > len(pages):
+        losses.append(f"only the first of its {frames} frames is denoised")
+    for loss in dict.fromkeys(losses):
+        report(f"{job.source}: {loss}")
+    return np.mean(results, axis=0) if results else None
+
+
+def denoise_page(
+    name: str,
+    original: Picture,
+    clean_original: Picture | None,
+    dtype: npt.DTypeLike,
+    rng: np.random.Generator,
+    denoiser: Denoiser,
+    options: argparse.Namespace,
+) -> tuple[Pixels, Scores | None]:
+    """The denoised pixels of a page, and its scores if it has a clean original or gets noise."""
+    noisy = original.image()
+    clean = noisy if clean_original is None else clean_original.image()
     if options.noisy:
         kind, amount = options.noisy
-        rng = np.random.default_rng(SEED)
         noisy = noise.add_noise(noisy[None], kind, amount, rng, clip=not options.unclipped)[0]
-    scored, dtype = options.noisy or options.clean, picture_output.dtype_for(picture, job.target)
+    scored = options.noisy or options.clean
     height, width, _ = noisy.shape
     denoised, pixels = list[Float32](), list[Pixels]()
     with tqdm(
-        total=height * width, unit="pixel", unit_scale=True, desc=job.source, leave=False,
-        disable=None,
-    ) as bar:  # fmt: skip
+        total=height * width, unit="pixel", unit_scale=True, desc=name, leave=False, disable=None
+    ) as bar:
         for raw in denoiser(noisy, options.ensemble, bar.update):
             band = np.clip(raw, 0, 1)
             pixels.append(picture_output.to_pixels(band, dtype))
             if scored:  # otherwise not kept, because it needs much more memory than its pixels
                 denoised.append(band)
-    picture_output.write(job.target, np.concatenate(pixels), picture)
     if not scored:
-        return None
+        return np.concatenate(pixels), None
     pairs = ((clean[None], image[None]) for image in (noisy, np.concatenate(denoised)))
-    return np.array(list(scores.score_all(pairs).values()))
+    return np.concatenate(pixels), np.array(list(scores.score_all(pairs).values()))
 
 
 def describe(result: Scores) -> str:

@@ -1,6 +1,7 @@
 """Reads picture files with Pillow, whatever their format.
 
 Pillow reads 16 bits per channel only of gray pictures without an alpha channel, otherwise 8 bits.
+Other PNG and TIFF files of 16 bits are read with imagecodecs and tifffile.
 """
 
 import contextlib
@@ -28,7 +29,9 @@ Float32 = npt.NDArray[np.float32]
 COLORS = {"gray": 1, "rgb": 3}  # the number of channels
 WHITE_8, WHITE_16 = 255, 65535
 GRAY = ("1", "L", "LA", "La")  # the modes of Pillow that become gray; the others become RGB
-PHOTOMETRIC, BITS_PER_SAMPLE, MAX_SAMPLE_VALUE = 262, 258, 281  # tags of TIFF
+SEPARATE = ("CMYK", "LAB", "YCbCr", "HSV")  # the modes whose colors are not those of RGB
+BITS_PER_SAMPLE, PHOTOMETRIC, MAX_SAMPLE_VALUE = 258, 262, 281  # tags of TIFF
+STRUCTURES = ("ImageJ=", "<?xml", "<OME", '{"shape"')  # how descriptions of a stack's axes start
 # The tags of EXIF that describe the picture. TIFF stores them among those of the file's structure.
 DESCRIPTIVE = {
     *(ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo),
@@ -40,14 +43,16 @@ DESCRIPTIVE = {
 
 
 class Picture(NamedTuple):
-    """A picture, upright, without its alpha channel."""
+    """A picture, upright."""
 
-    pixels: Pixels
+    pixels: Pixels  # without the alpha channel
     white: float  # the value of white in `pixels`
-    alpha: Image.Image | None  # of mode L
+    alpha: Pixels | None  # of the dtype of `pixels`, (height, width)
     profile: bytes | None  # the ICC color profile
     exif: bytes | None
-    frames: int  # the number of frames in the file, of which this is the first
+    dpi: tuple[float, float] | None  # pixels per inch, horizontally and vertically
+    frames: int  # the number of frames or pages in the file
+    losses: list[str]  # what was not read, as clauses for the user
 
     def image(self) -> Float32:
         """The pixels as float32, shape (height, width, 1 or 3), in [0, 1]."""
@@ -56,19 +61,28 @@ class Picture(NamedTuple):
         return np.minimum(image, 1, out=image)
 
 
-def list_files(folder: str) -> list[str]:
+def list_files(folder: str, follow: bool = False) -> list[str]:
     """The sorted paths of all files below a folder, relative to it, with / as the separator.
 
-    Hidden files and folders, whose names start with a dot, and special files are left out. Raises
-    InputError if a folder cannot be read.
+    Hidden files and folders, whose names start with a dot, and special files are left out. With
+    `follow`, links to folders are followed, except to a folder that contains the link. Raises
+    InputError if a folder cannot be read, or without `follow` if it is a link.
     """
 
     def fail(error: OSError) -> None:
         raise InputError(f"{error.filename}: {os.strerror(error.errno or 0).lower()}")
 
     paths = []
-    for root, folders, names in os.walk(folder, onerror=fail):
+    for root, folders, names in os.walk(folder, onerror=fail, followlinks=follow):
         folders[:] = [name for name in folders if not name.startswith(".")]
+        for link in filter(Path.is_symlink, [Path(root, name) for name in folders]):
+            if not follow:
+                raise InputError(
+                    f"{link} is a link to a folder, which DVC does not follow: replace it by the "
+                    "folder, or remove it"
+                )
+            if link.resolve() in [parent.resolve() for parent in link.parents]:
+                folders.remove(link.name)
         for name in names:
             path = Path(root, name)
             if not name.startswith(".") and (path.is_file() or not path.exists()):
@@ -79,14 +93,18 @@ def list_files(folder: str) -> list[str]:
 def read_pixels(path: str, color: str) -> UInt8:
     """The pixels of a picture, upright, without its alpha channel: (height, width, 1 or 3), uint8.
 
-    `color` is one of COLORS; colors become gray by the weights of ITU-R 601. Raises InputError.
+    `color` is one of COLORS; colors become gray by the weights of ITU-R 601. Prints what was not
+    read. Raises InputError.
     """
     picture = read(path)
+    pixels, losses = picture.pixels, picture.losses
     if picture.frames > 1:
-        print(f"{path}: only the first of its {picture.frames} pages or frames is read", flush=True)
-    pixels = picture.pixels
+        losses.append(f"only the first of its {picture.frames} pages or frames is read")
     if pixels.dtype == np.uint16:
+        losses.append("its 16 bits per channel are reduced to 8")
         pixels = np.rint(picture.image() * WHITE_8).astype(np.uint8)
+    for loss in losses:
+        print(f"{path}: {loss}", flush=True)
     image = to_pillow(pixels).convert("L" if COLORS[color] == 1 else "RGB")
     return np.asarray(image).reshape(*pixels.shape[:2], -1)
 
@@ -97,36 +115,64 @@ def to_pillow(pixels: Pixels) -> Image.Image:
 
 
 def read(path: str, white: float | None = None) -> Picture:
-    """Reads the first picture of a file, or of standard input if `path` is -.
+    """Reads the first picture of a file; see `read_pages`."""
+    return next(read_pages(path, white))
+
+
+def read_pages(path: str, white: float | None = None) -> Iterator[Picture]:
+    """Yields each page of a TIFF, or the first picture of another file; - is standard input.
 
     `white` is the value of white in pictures of 16 or 32 bits or of floating point, by default the
-    value that the file states. Raises InputError if the picture cannot be read, has more than twice
+    value that the file states. Raises InputError if a picture cannot be read, has more than twice
     PIL.Image.MAX_IMAGE_PIXELS, or does not state the value of white.
     """
-    with errors_of(path), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about metadata, and pictures below twice the limit
-        source = io.BytesIO(sys.stdin.buffer.read()) if path == "-" else path
-        with Image.open(source) as file:
-            if not all(file.size):
-                raise ValueError("it has no pixels")
-            gray_alpha = bool(file.tile) and file.tile[0].args == "LA;16B"  # opened as RGBA
-            file.load()
-            try:
-                ImageOps.exif_transpose(file, in_place=True)
-            except MemoryError:
-                raise
-            except Exception:  # of broken EXIF, many types
-                pass
-            if file.mode[0] in "IF":
-                pixels, white, alpha = to_16_bits(path, file, white)
-            else:
-                pixels, white, alpha = to_8_bits(file, gray_alpha)
-            profile = file.info.get("icc_profile") or b""
-            exif = read_exif(file)
-        pixels = pixels.reshape(*pixels.shape[:2], -1)
-        space = b"RGB " if pixels.shape[2] == 3 else b"GRAY"
-        kept = profile if profile[16:20] == space else None  # a profile of CMYK does not suit RGB
-        return Picture(pixels, white, alpha, kept, exif, count_frames(source))
+    source = io.BytesIO(sys.stdin.buffer.read()) if path == "-" else path
+    frames, page, pages = 0, 0, 1
+    while page < pages:
+        with errors_of(path), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about metadata, and pictures below twice the limit
+            frames = frames or count_frames(source)
+            with Image.open(source) as file:
+                pages = frames if file.format == "TIFF" else 1
+                file.seek(page)
+                if not all(file.size):
+                    raise ValueError("it has no pixels")
+                picture = read_picture(path, source, file, white)._replace(frames=frames)
+        yield picture
+        page += 1
+
+
+def read_picture(
+    path: str, source: str | io.BytesIO, file: Image.Image, white: float | None
+) -> Picture:
+    """The current picture of a file that Pillow has opened."""
+    tile = getattr(file, "tile", None)
+    arguments = (tile[0].args or "") if tile else ""  # of Pillow's decoder
+    raw = str(arguments if isinstance(arguments, str) else arguments[0])  # the raw mode
+    losses = ["its extra channel is left out"] if "X" in raw.partition(";")[0] else []
+    if file.mode in SEPARATE:
+        losses.append(f"its {file.mode} colors are converted to RGB")
+    if file.mode in ("LA", "RGB", "RGBA") and has_16_bits(file, raw):
+        pixels, white, alpha = read_16_bits(source, file, white)
+    else:
+        file.load()
+        try:
+            ImageOps.exif_transpose(file, in_place=True)
+        except MemoryError:
+            raise
+        except Exception:  # of broken EXIF, many types
+            pass
+        if file.mode[0] in "IF":
+            pixels, white, alpha = to_16_bits(path, file, white, losses)
+        else:
+            pixels, white, alpha = to_8_bits(file)
+            if ";16" in raw or (file.format == "PPM" and int(arguments[1]) > WHITE_8):
+                losses.append("its 16 bits per channel are reduced to 8")
+    pixels = np.ascontiguousarray(pixels.reshape(*pixels.shape[:2], -1))
+    profile = file.info.get("icc_profile") or b""
+    space = b"RGB " if pixels.shape[2] == 3 else b"GRAY"
+    kept = profile if profile[16:20] == space else None  # a profile of CMYK does not suit RGB
+    return Picture(pixels, white, alpha, kept, read_exif(file), file.info.get("dpi"), 1, losses)
 
 
 @contextlib.contextmanager
@@ -156,12 +202,66 @@ def read_exif(file: Image.Image) -> bytes | None:
         exif = file.getexif()
         for tag in set(exif) - DESCRIPTIVE:
             del exif[tag]
+        if str(exif.get(ExifTags.Base.ImageDescription, "")).startswith(STRUCTURES):
+            del exif[ExifTags.Base.ImageDescription]
         return exif.tobytes() if len(exif) else None
     except Exception:  # Pillow raises many types
         return None
 
 
-def to_16_bits(path: str, file: Image.Image, white: float | None) -> tuple[Pixels, float, None]:
+def has_16_bits(file: Image.Image, raw: str) -> bool:
+    """Whether a color picture, or gray with alpha, has more than 8 bits that Pillow would reduce.
+
+    `raw` is the raw mode of Pillow. A premultiplied alpha channel is left to Pillow.
+    """
+    if file.format == "TIFF":
+        bits = getattr(file, "tag_v2", {}).get(BITS_PER_SAMPLE, (1,))
+        return bool(max(bits) > 8 and not raw.startswith("RGBa"))
+    return file.format == "PNG" and raw.endswith(";16B")
+
+
+def read_16_bits(
+    source: str | io.BytesIO, file: Image.Image, white: float | None
+) -> tuple[Pixels, float, Pixels | None]:
+    """The pixels of such a picture, upright, their value of white, and its alpha channel."""
+    if file.format == "PNG":
+        import imagecodecs  # takes 0.1 s; rarely needed
+
+        content = Path(source).read_bytes() if isinstance(source, str) else source.getvalue()
+        values = imagecodecs.png_decode(content)
+    else:
+        import tifffile  # takes 0.1 s; rarely needed
+
+        if not isinstance(source, str):
+            source.seek(0)
+        with tifffile.TiffFile(source) as tiff:
+            page = tiff.pages[file.tell()]
+            values = page.asarray()
+            values = np.moveaxis(values, 0, -1) if page.axes == "SYX" else values
+    values = upright(values, read_orientation(file))
+    with_alpha = values.shape[2] % 2 == 0 and (file.format == "PNG" or "A" in file.mode)
+    count = 1 if values.shape[2] == 2 else 3
+    alpha = np.ascontiguousarray(values[:, :, -1]) if with_alpha else None
+    return values[:, :, :count], white or stated_white(file) or WHITE_16, alpha
+
+
+def read_orientation(file: Image.Image) -> int:
+    """The orientation that EXIF states; 1, upright, if it is unreadable."""
+    try:
+        return int(file.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # Pillow raises many types
+        return 1
+
+
+def upright(pixels: Pixels, orientation: int) -> Pixels:
+    """The pixels, turned and mirrored as the orientation of EXIF states."""
+    pixels = np.rot90(pixels, {3: 2, 4: 2, 5: 3, 6: 3, 7: 1, 8: 1}.get(orientation, 0))
+    return pixels[:, ::-1] if orientation in (2, 4, 5, 7) else pixels
+
+
+def to_16_bits(
+    path: str, file: Image.Image, white: float | None, losses: list[str]
+) -> tuple[Pixels, float, None]:
     """The pixels of a gray picture of more than 8 bits as uint16, and their value of white.
 
     There is no alpha channel: the color that a PNG of 16 bits declares as transparent is not kept.
@@ -177,16 +277,21 @@ def to_16_bits(path: str, file: Image.Image, white: float | None) -> tuple[Pixel
     if getattr(file, "tag_v2", {}).get(PHOTOMETRIC) == 0:  # black and white are swapped
         values = np.float32(white) - values
     if file.mode in ("I", "F"):
+        black = np.count_nonzero(~(values >= 0))
+        if black:
+            losses.append(f"{black} pixels are negative or not a number, and become black")
         values = np.nan_to_num(values / np.float32(white)) * np.float32(WHITE_16)
         white = WHITE_16
+    if clipped := np.count_nonzero(values > white):
+        losses.append(f"{clipped} pixels are brighter than white, and become white")
     return np.rint(np.clip(values, 0, WHITE_16)).astype(np.uint16), white, None
 
 
 def stated_white(file: Image.Image) -> float | None:
-    """The value of white in a gray picture of more than 8 bits, or None if it is unknown."""
+    """The value of white in a picture of more than 8 bits, or None if it is unknown."""
     if file.format == "PPM":  # Pillow scales its values
         return WHITE_16
-    if not file.mode.startswith("I;16"):
+    if file.mode in ("I", "F"):
         return None
     tags = getattr(file, "tag_v2", {})
     most = 2 ** int(tags.get(BITS_PER_SAMPLE, (16,))[0]) - 1
@@ -194,12 +299,12 @@ def stated_white(file: Image.Image) -> float | None:
     return stated if isinstance(stated, int) and 0 < stated < most else most
 
 
-def to_8_bits(image: Image.Image, gray_alpha: bool) -> tuple[Pixels, float, Image.Image | None]:
+def to_8_bits(image: Image.Image) -> tuple[Pixels, float, Pixels | None]:
     """The pixels of a picture of 8 bits, gray or RGB, their value of white, and its alpha."""
-    gray, alpha = gray_alpha or image.mode in GRAY, None
+    gray, alpha = image.mode in GRAY, None
     if image.has_transparency_data:
         image = image.convert("LA" if gray else "RGBA")
-        alpha = image.getchannel("A")
+        alpha = np.asarray(image.getchannel("A"))
     mode = "L" if gray else "RGB"
     return np.asarray(image if image.mode == mode else image.convert(mode)), WHITE_8, alpha
 

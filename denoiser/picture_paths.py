@@ -56,7 +56,9 @@ def pictures_below(folder: str, output: str) -> tuple[list[str], list[str]]:
     """
     inside = Path(os.path.relpath(os.path.realpath(output), os.path.realpath(folder)))
     files = [
-        name for name in list_files(folder) if inside not in Path(name).parents or not inside.name
+        name
+        for name in list_files(folder, follow=True)
+        if inside not in Path(name).parents or not inside.name
     ]
     names = [name for name in files if Path(name).suffix.lower() in FORMATS]
     if not names:

@@ -8,10 +8,10 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 
-def save_half(path: str, **metadata: str | int) -> None:
+def save_half(path: str, factor: float = 0.5, **metadata: str | int) -> None:
     """Writes a model that halves the brightness of images of any number of channels."""
     node = helper.make_node("Mul", ["noisy", "half"], ["denoised"])
-    save(path, [node], {"half": np.array(0.5, np.float32)}, metadata)
+    save(path, [node], {"half": np.array(factor, np.float32)}, metadata)
 
 
 def save_filter(path: str, scale: int, channels: int) -> None:

@@ -1,6 +1,7 @@
 """`python -m denoiser`."""
 
 import io
+import os
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from denoiser import __main__ as program
@@ -71,15 +73,39 @@ def test_the_mode_of_a_picture_is_kept(run: Run, mode: str) -> None:
 
 
 def test_white_and_the_first_frame(run: Run) -> None:
-    save_image("photo.tif", Image.fromarray(np.full((6, 6), 50, np.float32)))
+    values = np.full((6, 6), 50, np.float32)
+    save_image("photo.tif", Image.fromarray(values))
     (line,) = run("photo.tif -o clean.tif", status=1)
     assert re.match("photo.tif: the file does not state the value of white.*--white VALUE", line)
     run("photo.tif -o clean.tif --white 100")
     np.testing.assert_array_equal(pixels("clean.tif"), np.full((6, 6), np.rint(65535 / 4)))
+    values[0, :4] = np.nan, -1, -9, 101
+    save_image("photo.tif", Image.fromarray(values))
+    assert run("photo.tif -o clean.tif --white 100") == [
+        "photo.tif: 3 pixels are negative or not a number, and become black",
+        "photo.tif: 1 pixels are brighter than white, and become white",
+    ]
     frames = [Image.new("L", (8, 8), value) for value in (100, 200)]
     save_image("a.gif", frames[0], save_all=True, append_images=frames[1:])
     assert run("a.gif -o a.png") == ["a.gif: only the first of its 2 frames is denoised"]
     np.testing.assert_array_equal(pixels("a.png"), np.full((8, 8, 3), 50))
+
+
+@pytest.mark.parametrize("kind", [{"imagej": True}, {"ome": True}, {}])
+def test_all_pages_of_a_tiff_are_denoised(run: Run, kind: Any) -> None:
+    stack = np.random.default_rng(0).integers(0, 65536, (3, 7, 9), np.uint16)
+    tifffile.imwrite("stack.tif", stack, photometric="minisblack", **kind)
+    (line,) = run("stack.tif -o clean.tif --clean stack.tif")
+    assert line.startswith("stack.tif: MSE 0.0000 noisy")
+    np.testing.assert_allclose(tifffile.imread("clean.tif"), stack / 2, atol=0.51)
+    with Image.open("clean.tif") as file:
+        assert 270 not in file.getexif()  # the description of axes that no longer exist
+    assert run("stack.tif -o clean.png") == [
+        "stack.tif: only the first of its 3 frames is denoised"
+    ]
+    tifffile.imwrite("two.tif", stack[:2], photometric="minisblack")
+    (line,) = run("stack.tif -o clean.tif --clean two.tif", status=1)
+    assert "differs in its size or its number of channels or pages" in line
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5000, 1), (1, 5000)])
@@ -156,6 +182,39 @@ def test_a_read_only_folder(run: Run) -> None:
         assert run(words, status=1) == [f"{place}: {message}"]
 
 
+def test_a_linked_folder_is_denoised_and_loops_end(run: Run) -> None:
+    save("in/a.png", "L")
+    save("other/b.png", "L")
+    for link, folder in (("in/other", "../other"), ("in/loop", "."), ("other/in", "../in")):
+        Path(link).symlink_to(folder)
+    run("in -o out")
+    written = [path.relative_to("out").as_posix() for path in Path("out").rglob("*.png")]
+    assert sorted(written) == ["a.png", "other/b.png"]
+
+
+def test_a_result_that_is_not_finite_is_an_error(run: Run) -> None:
+    save("photo.png", "L")
+    onnx_models.save_half("models/denoiser.onnx", np.nan, side=6, channels=1)
+    for options in ("", " --noisy", " --ensemble"):
+        (line,) = run(f"photo.png -o clean.png{options}", status=1)
+        assert line.startswith("photo.png: models/denoiser.onnx computes values that are not finit")
+    assert not Path("clean.png").exists()
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_standard_output_that_is_closed_is_reported_in_one_line(closed: bool) -> None:
+    save("photo.png", "RGB")
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = f"{sys.executable} -m denoiser photo.png -o - {'>&-' if closed else ''}"
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, shell=True, env=env, stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert done.returncode == 1
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith("photo.png: standard output cannot be written: ")
+
+
 def test_a_full_disk_leaves_no_partial_file(run: Run, folder: Path) -> None:
     save("photo.png", "RGB")
     with max_file_size(10):
@@ -221,7 +280,8 @@ NOISE = {
     "gaussian:25/": "'25/' is not a number",
     "gaussian:nan": "the amount of gaussian noise must be",
     "uniform:-1": "the amount of uniform noise must be",
-    "masking:3/2": "the amount of masking noise, a fraction",
+    "masking:3/2": "the amount of masking noise must be from 0 to 1, as a fraction",
+    "gaussian:25": "the amount of gaussian noise must be from 0 to 2, as a fraction of white",
 }
 REJECTED = {
     f"--noisy={noise}": f"'{noise}' is not a valid noise such as uniform:0.9: {reason}"

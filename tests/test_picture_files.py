@@ -5,12 +5,13 @@ import os
 import re
 import struct
 import warnings
-import zlib
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, features
@@ -46,11 +47,12 @@ def floats(path: str, **options: Any) -> np.ndarray:
     return read(path, **options).image()[:, :, 0]
 
 
-def copy(source: str, target: str) -> None:
-    """Reads a picture and writes it."""
+def copy(source: str, target: str) -> list[str]:
+    """Reads a picture and writes it; returns what was not written."""
     picture = read(source)
     dtype = picture_output.dtype_for(picture, target)
-    picture_output.write(target, picture_output.to_pixels(picture.image(), dtype), picture)
+    pixels = picture_output.to_pixels(picture.image(), dtype)
+    return picture_output.write(target, [(pixels, picture)])
 
 
 def touch(*names: str) -> None:
@@ -112,19 +114,52 @@ def test_16_bits_are_kept(format_: str) -> None:
     np.testing.assert_array_equal(read_pixels("a", "rgb")[..., 2], np.rint(DEEP / 65535 * 255))
 
 
-def test_a_gray_png_of_16_bits_with_alpha_stays_gray() -> None:
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-        )
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_16_bits_of_colors_and_alpha_are_kept(channels: int, suffix: str) -> None:
+    pixels = RNG.integers(0, 65536, (7, 9, channels), np.uint16)
+    Path("a.png").write_bytes(imagecodecs.png_encode(pixels))
+    assert copy("a.png", f"b.{suffix}") == []
+    color = 2 * (channels > 2) + 1
+    for name in ("a.png", f"b.{suffix}"):
+        picture = read(name)
+        np.testing.assert_array_equal(picture.pixels[:, :, :color], pixels[:, :, :color])
+        np.testing.assert_allclose(picture.image(), picture.pixels / 65535, atol=1e-7)
+        assert (picture.alpha is None) == (channels == 3)
+        np.testing.assert_array_equal(pixels[:, :, -1] if channels != 3 else None, picture.alpha)
+    losses = ["its 16 bits per channel are reduced to 8, because JPEG has no more"]
+    losses += ["its transparency is left out, because JPEG has none"] if channels != 3 else []
+    assert copy("a.png", "c.jpg") == losses
+    Path("half.png").write_bytes(Path("a.png").read_bytes()[:-60])
+    message("half.png")
 
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 1, 16, 4, 0, 0, 0))
-    pixels = chunk(b"IDAT", zlib.compress(b"\0" + struct.pack(">4H", 0x8000, 0xFFFF, 0x1000, 0)))
-    Path("a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + header + pixels + chunk(b"IEND", b""))
-    picture = read("a.png")
-    assert picture.pixels.tolist() == [[[0x80], [0x10]]]
-    assert picture.alpha is not None
-    assert np.asarray(picture.alpha).tolist() == [[255, 0]]
+
+@pytest.mark.parametrize(
+    "kind",
+    [{"planarconfig": "separate"}, {"compression": "lzw"}, {"extrasamples": ["unspecified"]}],
+    ids=str,
+)
+def test_kinds_of_tiff_of_16_bits(kind: Any) -> None:
+    extra = "extrasamples" in kind
+    pixels = RNG.integers(0, 65536, (7, 9, 4 if extra else 3), np.uint16)
+    separate = np.moveaxis(pixels, 2, 0) if "planarconfig" in kind else pixels
+    tifffile.imwrite("a.tif", separate, photometric="rgb", metadata=None, **kind)
+    np.testing.assert_array_equal(read("a.tif").pixels, pixels[:, :, :3])
+    assert read("a.tif").losses == ["its extra channel is left out"] * extra
+
+
+def test_what_is_not_read_is_said() -> None:
+    pixels = RNG.integers(0, 65536, (7, 9, 4), np.uint16)
+    tifffile.imwrite("a.tif", pixels, photometric="rgb", extrasamples=["assocalpha"])
+    Path("a.ppm").write_bytes(b"P6 9 7 65535\n" + pixels[:, :, :3].astype(">u2").tobytes())
+    for name in ("a.tif", "a.ppm"):
+        assert read(name).pixels.dtype == np.uint8
+        assert read(name).losses == ["its 16 bits per channel are reduced to 8"]
+    gray = (pixels[:, :, :2] >> 8).astype(np.uint8)
+    tifffile.imwrite("b.tif", gray, photometric="minisblack", extrasamples=["unspecified"])
+    assert read("b.tif").losses == ["its extra channel is left out"]
+    Image.fromarray(RGB).convert("LAB").save("c.tif")
+    assert read("c.tif").losses == ["its LAB colors are converted to RGB"]
 
 
 def test_frames_are_counted_and_the_first_is_read() -> None:
@@ -150,6 +185,10 @@ def test_pictures_are_turned_upright(orientation: int, suffix: str) -> None:
     ][orientation - 1]
     exif = Image.Exif()
     exif[ORIENTATION], exif[SOFTWARE] = orientation, "camera"
+    tag = ORIENTATION, 3, 1, orientation, True
+    deep = stored.astype(np.uint16) * 257
+    tifffile.imwrite("deep.tif", deep, photometric="rgb", metadata=None, extratags=[tag])
+    np.testing.assert_array_equal(read("deep.tif").pixels, RGB.astype(np.uint16) * 257)
     save(f"a.{suffix}", np.ascontiguousarray(stored), exif=exif, lossless=True)
     np.testing.assert_array_equal(read_pixels(f"a.{suffix}", "rgb"), RGB)
     copy(f"a.{suffix}", "b.png")
@@ -190,6 +229,38 @@ def test_profile_and_exif_are_kept_as_far_as_possible(source: str, target: str) 
             assert target == "b.tif" or WIDTH not in written.getexif()
 
 
+@pytest.mark.parametrize("target", ["b.png", "b.jpg", "b.tif", "b.bmp"])
+@pytest.mark.parametrize("source", ["a.png", "a.jpg", "a.tif", "a.bmp", "deep.tif"])
+def test_the_resolution_is_kept(source: str, target: str) -> None:
+    save(source, RGB, dpi=(300, 150))
+    deep = source == "deep.tif"
+    if deep:
+        options: Any = {"resolution": (300, 150), "resolutionunit": "INCH"}
+        pixels = RGB.astype(np.uint16) * 257
+        tifffile.imwrite(source, pixels, photometric="rgb", iccprofile=PROFILE, **options)
+    copy(source, target)
+    with Image.open(target) as written:
+        assert written.info["dpi"] == pytest.approx((300, 150), abs=0.1)
+        if deep and target != "b.bmp":
+            assert written.info["icc_profile"] == PROFILE
+
+
+def test_exif_of_16_bits_is_kept_as_far_as_possible() -> None:
+    exif = Image.Exif()
+    exif[SOFTWARE] = "camera"
+    exif.get_ifd(0x8769)[0x9003] = "2024:05:06 07:08:09"
+    save("a.png", RGB, exif=exif)
+    deep = RGB.astype(np.uint16) * 257
+    picture_output.write("b.png", [(deep, read("a.png"))])
+    assert copy("b.png", "c.png") == []
+    assert copy("b.png", "c.tif") == ["its camera settings in EXIF cannot be stored"]
+    for name in ("c.png", "c.tif"):
+        np.testing.assert_array_equal(read(name).pixels, deep)
+        with Image.open(name) as written:
+            assert written.getexif()[SOFTWARE] == "camera"
+            assert (0x9003 in written.getexif().get_ifd(0x8769)) == (name == "c.png")
+
+
 def test_metadata_that_do_not_suit_are_left_out() -> None:
     cmyk = PROFILE[:16] + b"CMYK" + PROFILE[20:]
     Image.fromarray(RGB).convert("CMYK").save("a.jpg", icc_profile=cmyk)
@@ -197,7 +268,7 @@ def test_metadata_that_do_not_suit_are_left_out() -> None:
     exif = Image.Exif()
     exif[SOFTWARE] = "x" * 70_000  # too long for JPEG
     save("b.png", RGB, exif=exif, icc_profile=PROFILE)
-    copy("b.png", "c.jpg")
+    assert copy("b.png", "c.jpg") == ["its EXIF data cannot be stored"]
     with Image.open("c.jpg") as written:
         assert SOFTWARE not in written.getexif()
         assert written.info["icc_profile"] == PROFILE
