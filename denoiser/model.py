@@ -51,16 +51,23 @@ class Denoiser:
                 "the device is 'gpu', but ONNX Runtime finds none: see docs/usage.md, or choose "
                 "'auto'"
             )
+        self.path = path
         self.metadata: dict[str, str] = self.session.get_modelmeta().custom_metadata_map
         try:
             self.channels = int(self.metadata["channels"])
             self.side = int(self.metadata.get("side", 0))
             if not self.side:
                 self.scale, self.radius = (int(self.metadata[key]) for key in ("scale", "radius"))
+            (noisy,), (denoised,) = self.session.get_inputs(), self.session.get_outputs()
+            expected = 0, self.side, self.side, self.channels  # 0: any size
+            sizes = zip(noisy.shape, expected, strict=True)
+            fits = all(not isinstance(n, int) or size in (0, n) for n, size in sizes)
+            if (noisy.name, denoised.name) != ("noisy", "denoised") or not fits:
+                raise ValueError(f"its input is {noisy.name} {noisy.shape}")
         except (KeyError, ValueError) as error:
             raise InputError(
-                f"{path} is not a denoiser of this project (its metadata are incomplete): pass "
-                "another model"
+                f"{path} is not a denoiser of this project (its input, output or metadata differ): "
+                "pass another model"
             ) from error
 
     def __call__(
@@ -78,8 +85,18 @@ class Denoiser:
         return tiles.convolve(image, denoise, self.scale, self.radius, progress)
 
     def _run(self, images: Float32) -> Float32:
-        result: Float32 = self.session.run(["denoised"], {"noisy": np.ascontiguousarray(images)})[0]
-        return result
+        result = self.session.run(["denoised"], {"noisy": np.ascontiguousarray(images)})[0]
+        return finite(result, self.path)
+
+
+def finite(images: Float32, model: str) -> Float32:
+    """The images, unless a value is NaN or infinite, which becomes an InputError."""
+    if not np.isfinite(images).all():
+        raise InputError(
+            f"{model} computes values that are not finite: its training failed, or half precision "
+            "is too small for such values; train it again, with train.precision=float32"
+        )
+    return images
 
 
 def ensemble(images: Float32, network: Network) -> Float32:
@@ -99,7 +116,10 @@ def ensemble(images: Float32, network: Network) -> Float32:
     return total
 
 
-def predictor(network: Network, average: bool) -> Network:
-    """A function of images whose result is clipped to [0, 1]: `network`, or its `ensemble`."""
+def predictor(network: Network, average: bool, model: str) -> Network:
+    """A function of images whose result is clipped to [0, 1]: `network`, or its `ensemble`.
+
+    The function raises InputError, which names `model`, if the result is not finite.
+    """
     denoise = partial(ensemble, network=network) if average else network
-    return lambda images: np.clip(denoise(images), 0, 1)
+    return lambda images: np.clip(finite(denoise(images), model), 0, 1)

@@ -5,6 +5,7 @@ The model file is empty if the images have no labels or all the same label.
 
 import numpy as np
 
+from denoiser.errors import InputError
 from denoiser.files import atomic_write
 from pipeline import npy, params
 from pipeline.process import run_stage
@@ -37,7 +38,12 @@ def main() -> None:
     steps = section.epochs * blocks.steps_per_epoch
     rate = optimizers.schedule("cosine", section.learning_rate, 0, steps)
     model = fit.compile_model(network, "adam", rate, "categorical_crossentropy", xla=False)
-    model.fit(to_tf_dataset(blocks), epochs=section.epochs, shuffle=False, verbose=2)
+    fitted = model.fit(to_tf_dataset(blocks), epochs=section.epochs, shuffle=False, verbose=2)
+    if not np.isfinite(fitted.history["loss"]).all():
+        raise InputError(
+            f"{params.FILE}: with classifier.learning_rate {section.learning_rate}, the loss of "
+            "the classifier is no longer finite: lower it"
+        )
     keras_files.save_model(network, keras_files.CLASSIFIER)
 
 

@@ -12,7 +12,8 @@ def main() -> None:
     runtime, portable = params.read(params.Runtime), backend.portable(kind, precision)
     print(f"predicting on {backend.start(runtime.backend, runtime.device, portable)}", flush=True)
     network = keras_files.load_model(keras_files.AUTOENCODER).predict_on_batch
-    denoise = model.predictor(network, params.read(params.Predict).ensemble)
+    average = params.read(params.Predict).ensemble
+    denoise = model.predictor(network, average, keras_files.AUTOENCODER)
     with atomic_write("data/denoised") as folder:
         folder.mkdir()
         for name in ("x_val.npy", "x_test.npy"):

@@ -17,7 +17,8 @@ def main() -> None:
     from denoiser import scores
 
     network = keras_files.load_model(keras_files.AUTOENCODER).predict_on_batch
-    denoise = model.predictor(network, params.read(params.Predict).ensemble)
+    average = params.read(params.Predict).ensemble
+    denoise = model.predictor(network, average, keras_files.AUTOENCODER)
     images = npy.NpyReader("data/split/x_val.npy")
     starts = range(0, min(section.images, len(images)), noise.BLOCK_SIZE)
     columns = [(metric, name) for metric in scores.METRICS for name in ("noisy", "denoised")]

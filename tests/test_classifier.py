@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.conftest import ROOT, SetParams, one_core, run_stages
+from tests.conftest import ROOT, SetParams, error_line, one_core, run_stage, run_stages
 
 MODEL, RESULT = Path("models/classifier.keras"), Path("metrics/classification.json")
 
@@ -37,6 +37,10 @@ def test_accuracy_and_bytes_that_do_not_depend_on_the_number_of_cores(
     run_stages("classify")
     assert json.loads(RESULT.read_text())["accuracy"] == accuracy | {"best_baseline": 0.25}
 
+    set_params(classifier={"learning_rate": 1e30})
+    message = "classifier.learning_rate 1e+30, the loss of the classifier is no longer finite"
+    assert message in error_line(run_stage("classifier"))
+    set_params(classifier={"learning_rate": 0.01})
     with one_core():
         run_stages("classifier")
     assert MODEL.read_bytes() == model

@@ -8,7 +8,18 @@ import pandas as pd
 import pytest
 
 from denoiser import noise, scores
-from tests.conftest import SetParams, run_stage
+from tests.conftest import SetParams, error_line, run_stage
+
+
+def test_results_that_are_not_finite_are_an_error(noisy: Path) -> None:
+    image = keras.Input((12, 12, 1))
+    Path("models").mkdir()
+    keras.Model(image, keras.layers.Rescaling(np.nan)(image)).save("models/autoencoder.keras")
+    for stage in ("predict", "robustness"):
+        line = error_line(run_stage(stage))
+        assert line.startswith(f"{stage}: models/autoencoder.keras computes values that are not fi")
+    assert not Path("data/denoised").exists()
+    assert not Path("metrics/robustness.csv").exists()
 
 
 def test_table_has_every_metric_of_every_noise(noisy: Path, set_params: SetParams) -> None:

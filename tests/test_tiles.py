@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -174,6 +175,15 @@ def test_a_file_that_is_no_denoiser_and_a_missing_gpu_are_refused(
         onnx_models.save_half(path, **metadata)
         with pytest.raises(InputError, match="model.onnx is not a denoiser of this project"):
             Denoiser(path)
+    onnx_models.save_half(path, side=6, channels=1)
+    foreign = onnx.load(path)
+    for shape, name in ((("n", 28, 28, 1), "noisy"), (("n", 6, 6), "noisy"), (("n", 6, 6, 1), "x")):
+        kind = onnx.TensorProto.FLOAT
+        foreign.graph.input[0].CopyFrom(onnx.helper.make_tensor_value_info(name, kind, shape))
+        foreign.graph.node[0].input[0] = name
+        onnx.save(foreign, path)
+        with pytest.raises(InputError, match="model.onnx is not a denoiser of this project"):
+            Denoiser(path)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     onnx_models.save_half(path, side=6, channels=1)
     assert Denoiser(path, "auto").session.get_providers()[-1] == "CPUExecutionProvider"
@@ -195,6 +205,6 @@ def test_an_ensemble_is_the_mean_over_flips_and_turns_that_are_turned_back() -> 
 
 @pytest.mark.parametrize("average", [False, True])
 def test_a_predictor_clips_its_result(average: bool) -> None:
-    predict = predictor(lambda images: images * 2 - np.float32(0.5), average)
+    predict = predictor(lambda images: images * 2 - np.float32(0.5), average, "m")
     images = np.array([0, 0.5, 0.625, 1], np.float32).reshape(4, 1, 1, 1)
     np.testing.assert_allclose(predict(images).ravel(), [0, 0.5, 0.75, 1])

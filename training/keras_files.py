@@ -17,6 +17,8 @@ def load_model(path: str) -> Any:
     """Loads a `keras.Model` without compiling it. Raises InputError on failure."""
     import keras
 
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"{path} cannot be loaded: it is damaged, or not a model of Keras")
     try:
         return keras.saving.load_model(path, compile=False)
     except Exception as error:  # Keras raises many types; ValueError for code in a Lambda layer
