@@ -107,9 +107,10 @@ def convolutional(
     for skip, width in zip(reversed(skip_features), reversed(filters[:-1]), strict=True):
         x = layers.Conv2DTranspose(width, 2, strides=2)(x)
         x = convolve(layers.Concatenate()([x, skip]) if skips else x, width)
-    # float32 even in mixed precision, as in `dense`.
-    sigmoid = None if residual else "sigmoid"
-    x = layers.Conv2D(shape[2], 3, padding="same", activation=sigmoid, dtype="float32")(x)
+    # float32 even in mixed precision, as in `dense`. A residual network starts as the identity:
+    # with random noise to unlearn, the first steps can push all activations to zero for good.
+    output = {"kernel_initializer": "zeros"} if residual else {"activation": "sigmoid"}
+    x = layers.Conv2D(shape[2], 3, padding="same", dtype="float32", **output)(x)
     if residual:
         x = layers.Subtract(dtype="float32")([image, x])
     if any(margins):
