@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from denoiser.errors import InputError
+from pipeline import dvc_lock
 
 Array = npt.NDArray[Any]
 
@@ -110,8 +111,7 @@ class NpyReader:
         except ValueError as error:
             self.file.close()
             raise InputError(
-                f"{path} was not written by this pipeline ({error}): "
-                "delete the file and run `dvc repro`"
+                f"{path} was not written by this pipeline ({error}): {dvc_lock.remedy(path)}"
             ) from error
 
     def __len__(self) -> int:

@@ -19,11 +19,22 @@ OWNER = "DENOISER_OWNER"
 
 
 def run_stage(main: Callable[[], None]) -> NoReturn:
-    """Runs the `main` function of a stage and exits with the status of `run_main`."""
-    if "DVC_STAGE" in os.environ:  # DVC sets this variable for its stages
+    """Runs the `main` function of a stage and exits with the status of `run_main`.
+
+    If DVC runs the stage, its inputs are checked first, see `dvc_lock`.
+    """
+    if by_dvc := "DVC_STAGE" in os.environ:  # DVC sets this variable for its stages
         threading.Thread(target=end_with_parent, daemon=True).start()
     wait_for_other_stages()
-    status = run_main(main)
+
+    def checked() -> None:
+        if by_dvc:
+            from pipeline import dvc_lock  # not above: like psutil, it imports packages
+
+            dvc_lock.check_inputs(Path(sys.argv[0]).stem)
+        main()
+
+    status = run_main(checked)
     # Without the shutdown of Python, which aborted finished stages while threads of Arrow ran
     # (apache/arrow#34314), and which waits for seconds for threads of TensorFlow after Ctrl-C.
     sys.stdout.flush()
