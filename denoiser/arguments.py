@@ -58,18 +58,9 @@ def parse_noise(text: str) -> tuple[str, float]:
     try:
         if kind not in noise.KINDS:
             raise ValueError(f"the kind must be {', '.join(noise.KINDS)}")
-        amount = fraction(number)
+        amount = noise.fraction(number)
         noise.check_amount(kind, amount)
     except ValueError as error:
         message = f"{text!r} is not a valid noise such as uniform:0.9: {error}"
         raise argparse.ArgumentTypeError(message) from error
     return kind, amount
-
-
-def fraction(text: str) -> float:
-    """The value of a number or of a fraction, such as 25/255. Raises ValueError."""
-    numerator, slash, denominator = text.partition("/")
-    try:
-        return float(numerator) / (float(denominator) if slash else 1)
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(f"{text!r} is not a number or a fraction") from None

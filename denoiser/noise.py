@@ -24,7 +24,7 @@ class Kind(NamedTuple):
     """
 
     add: Callable[[Any, Any, Any, Any], Any]
-    maximum: float = 100  # of the amount
+    maximum: float = 2  # of the amount
 
 
 def uniform(images: Any, amount: Any, rng: Any, xp: Any) -> Any:
@@ -83,8 +83,19 @@ def check_amount(kind: str, amount: float | Sequence[float]) -> None:
     """Raises ValueError unless `amount`, or each of several, is valid for a kind of noise."""
     maximum = KINDS[kind].maximum
     if not 0 <= np.min(amount) <= np.max(amount) <= maximum:
-        of = ", a fraction of the pixels," if maximum == 1 else ""
-        raise ValueError(f"the amount of {kind} noise{of} must be from 0 to {maximum:g}")
+        of = "the pixels" if maximum == 1 else "white; write 25/255 for 25 of 255 levels"
+        raise ValueError(
+            f"the amount of {kind} noise must be from 0 to {maximum:g}, as a fraction of {of}"
+        )
+
+
+def fraction(text: str) -> float:
+    """The value of a number or of a fraction, such as 25/255. Raises ValueError."""
+    numerator, slash, denominator = text.partition("/")
+    try:
+        return float(numerator) / (float(denominator) if slash else 1)
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"{text!r} is not a number or a fraction") from None
 
 
 def generator(seed: int, split: str, block: int) -> np.random.Generator:

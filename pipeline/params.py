@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from denoiser.errors import InputError
-from denoiser.noise import Amount
+from denoiser.noise import Amount, fraction
 
 FILE = "params.yaml"
 
@@ -22,6 +22,11 @@ Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Text = Annotated[str, Field(min_length=1)]
 Units = Annotated[int, Field(ge=1, le=65536)]
 Filters = Annotated[int, Field(ge=1, le=4096)]
+# An amount of noise: a number, or a fraction as text, such as "25/255".
+Strength = Annotated[
+    NonNegativeFloat,
+    pydantic.BeforeValidator(lambda value: fraction(value) if isinstance(value, str) else value),
+]
 
 
 class Section(pydantic.BaseModel):
@@ -65,7 +70,7 @@ def number_or_range(value: Any, validate_number: Callable[[Any], float]) -> Amou
 
 class Noise(Section):
     kind: str
-    amount: Annotated[NonNegativeFloat, pydantic.WrapValidator(number_or_range)]
+    amount: Annotated[Strength, pydantic.WrapValidator(number_or_range)]
     clip: bool
     seed: Seed
 
@@ -121,7 +126,7 @@ class Predict(Section):
 
 class Robustness(Section):
     images: PositiveInt
-    amounts: dict[str, Annotated[list[NonNegativeFloat], Field(min_length=1)]]
+    amounts: dict[str, Annotated[list[Strength], Field(min_length=1)]]
     seed: Seed
 
 

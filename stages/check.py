@@ -35,6 +35,19 @@ REPLACED = {Path("data", name) for name in "images split noisy baselines denoise
 
 def main() -> None:
     content = params.load_yaml(params.FILE)
+    mistakes = find_mistakes(content) or [
+        f"{params.FILE}: {mistake}" for mistake in contradictions(content)
+    ]
+    if mistakes:
+        raise InputError("; ".join(mistakes))
+    # The stages fetch and load depend on this file. Its content never changes, so they run after
+    # this stage, but not because of it.
+    with atomic_write("data/checked") as path:
+        path.write_text(f"{params.FILE} is valid\n")
+
+
+def find_mistakes(content: dict[str, Any]) -> list[str]:
+    """Describes each invalid value in the content of params.yaml."""
     mistakes = [
         f"{params.FILE}: '{name}' is not a section{params.suggest(name, params.SECTIONS)}"
         for name in content
@@ -45,15 +58,7 @@ def main() -> None:
             params.validate(content, section)
         except InputError as error:
             mistakes.append(str(error))
-    if not mistakes:
-        found = [*wrong_choices(content)] or contradictions(content)
-        mistakes = [f"{params.FILE}: {mistake}" for mistake in found]
-    if mistakes:
-        raise InputError("; ".join(mistakes))
-    # The stages fetch and load depend on this file. Its content never changes, so they run after
-    # this stage, but not because of it.
-    with atomic_write("data/checked") as path:
-        path.write_text(f"{params.FILE} is valid\n")
+    return mistakes or [f"{params.FILE}: {mistake}" for mistake in wrong_choices(content)]
 
 
 def wrong_choices(content: dict[str, Any]) -> Iterator[str]:
@@ -70,8 +75,9 @@ def wrong_choices(content: dict[str, Any]) -> Iterator[str]:
 def contradictions(content: dict[str, Any]) -> Iterator[str]:
     """Describes values that are valid by themselves, but not together."""
     load, train, kind = content["load"], content["train"], content["noise"]["kind"]
-    pairs, amounts = kind == "pairs", content["robustness"]["amounts"]
-    noises = [] if pairs else [("noise.amount", kind, content["noise"]["amount"])]
+    pairs, amounts = kind == "pairs", params.validate(content, params.Robustness).amounts
+    amount = params.validate(content, params.Noise).amount
+    noises: list[tuple[str, str, Any]] = [] if pairs else [("noise.amount", kind, amount)]
     noises += [(f"robustness.amounts.{kind}", kind, amounts[kind]) for kind in amounts]
     for name, kind, amount in noises:
         try:

@@ -60,9 +60,9 @@ def test_amount_0_changes_nothing_and_amounts_have_limits(kind: str) -> None:
     original = COLOR.copy()
     np.testing.assert_array_equal(add_noise(COLOR, kind, 0), original)
     np.testing.assert_array_equal(COLOR, original)
-    maximum = 1 if kind in ("salt_and_pepper", "masking") else 100
+    maximum = 1 if kind in ("salt_and_pepper", "masking") else 2
     for valid in (0, maximum):
         noise.check_amount(kind, valid)
     for invalid in (-0.1, maximum + 0.1, float("nan")):
-        with pytest.raises(ValueError, match=f"{kind} noise.* must be from 0 to {maximum}$"):
+        with pytest.raises(ValueError, match=f"{kind} noise must be from 0 to {maximum}, as a"):
             noise.check_amount(kind, invalid)

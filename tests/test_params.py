@@ -34,7 +34,7 @@ def test_every_choice_has_its_names() -> None:
 INVALID = """
 load.limit=0  load.train=''  load.side=0  split.seed=4294967296
 split.validation_fraction=0  split.validation_fraction=1
-noise.amount=-0.1  noise.amount='0.9'  noise.amount=nan  noise.amount=[0.9]
+noise.amount=-0.1  noise.amount='x'  noise.amount=25/0  noise.amount=nan  noise.amount=[0.9]
 noise.amount=[0.1,101]  noise.amount=[0.9,0.1]  noise.clip=1
 model.encoder=[]  model.encoder=[64,0]  model.encoder=64  model.filters=[]  model.convolutions=0
 train.epochs=0  train.epochs=1.5  train.epochs=true  train.learning_rate=0  train.loss=1
@@ -81,9 +81,16 @@ def test_describes_unknown_missing_and_former_names(workspace: Path, line: str) 
 # Parameters that contradict each other -> their remedy, then the message.
 CONTRADICTIONS = """
 noise.kind=masking noise.amount=1.1 -> noise.amount=1
-  noise.amount is 1.1: the amount of masking noise, a fraction of the pixels, must be from 0 to 1
+  noise.amount is 1.1: the amount of masking noise must be from 0 to 1, as a fraction of the pixels
+noise.amount=25 -> noise.amount=25/255
+  noise.amount is 25.0: the amount of uniform noise must be from 0 to 2, as a fraction of white; \
+write 25/255 for 25 of 255 levels
+noise.amount=[0,55] -> noise.amount=[0,55/255]
+  noise.amount is (0.0, 55.0): the amount of uniform noise must be from 0 to 2
+robustness.amounts.gaussian=[15] -> robustness.amounts.gaussian=[15/255,1]
+  robustness.amounts.gaussian is [15.0]: the amount of gaussian noise must be from 0 to 2
 noise.kind=salt_and_pepper noise.amount=[0.5,1.1] -> noise.amount=[0.5,1]
-  noise.amount is [0.5, 1.1]: the amount of salt_and_pepper noise
+  noise.amount is (0.5, 1.1): the amount of salt_and_pepper noise
 fetch.source=none load.train=./data/raw/train.csv load.test=my/test.csv -> load.train=my/train.csv
   load.train is ./data/raw/train.csv, which is empty with fetch.source 'none'
 fetch.source=none load.train=my/train.csv -> load.test=my/test.csv
@@ -143,6 +150,13 @@ def test_reports_all_missing_and_unknown_names_and_files_without_sections(worksp
     for text in ("", "- 1\n", "a: [\n", "\ttrain: 1\n"):
         path.write_text(text)
         assert check_error().startswith("params.yaml ")
+
+
+def test_amounts_of_noise_may_be_fractions(workspace: Path) -> None:
+    changes = ["noise.amount=[15/255,1/2]", "robustness.amounts.gaussian=[25/255,1]"]
+    apply_overrides(workspace / "params.yaml", changes)
+    assert params.read(params.Noise).model_dump()["amount"] == (15 / 255, 0.5)
+    assert params.read(params.Robustness).amounts["gaussian"] == [25 / 255, 1]
 
 
 @pytest.mark.parametrize("spelling", ["1e-3", "0.001", "1E-3", "1.0e-03", ".1e-2"])
