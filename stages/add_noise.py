@@ -4,6 +4,8 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from denoiser import files, noise
 from denoiser.errors import InputError
 from pipeline import image_sources, npy, params
@@ -57,10 +59,19 @@ def check_pairs(clean: str, noisy: str, converted: Path, source: str) -> None:
                     f"but it has {b} instead of {a} (picture,width,height,images)"
                 )
     shapes = [npy.NpyReader(f"{folder}/{source}_images.npy").shape for folder in folders]
+    labels = [npy.load_npy(f"{folder}/{source}_labels.npy") for folder in folders]
     if shapes[0] != shapes[1]:
         raise InputError(
             f"{noisy} has images of the shape {shapes[1]}, but {clean} of {shapes[0]} "
             "(number, height, width, channels)"
+        )
+    if any(array.min() < 0 for array in labels):
+        if not all(table.exists() for table in tables):
+            print(f"row n of {noisy} is taken as the noisy copy of row n of {clean}", flush=True)
+    elif rows := np.flatnonzero(labels[0] != labels[1]).tolist():
+        raise InputError(
+            f"{noisy} must have its rows in the order of {clean}, but {len(rows)} of their labels "
+            f"differ, first that of row {rows[0] + 1}"
         )
 
 

@@ -106,6 +106,28 @@ def test_csvs_compressed_by_other_programs_than_gzip_are_rejected(load_with: Loa
             load_with()
 
 
+def test_a_linked_folder_is_refused(load_with: Load) -> None:
+    for name in ("train/dogs/a.png", "cats/b.png", "test/dogs/a.png"):
+        save(name, [[1]])
+    Path("train/cats").symlink_to("../cats")
+    with pytest.raises(InputError, match="^train/cats is a link to a folder, which DVC does not"):
+        load_with()
+
+
+def test_what_is_not_read_of_a_picture_is_printed(
+    load_with: Load, capfd: pytest.CaptureFixture[str]
+) -> None:
+    save("test/a.png", [[1]])
+    save("train/a.png", [[1]])
+    Image.new("CMYK", (1, 1)).save("train/b.tif")
+    Image.fromarray(np.full((1, 1), 999, np.uint16)).save("train/c.png")
+    load_with()
+    assert capfd.readouterr().out.splitlines() == [
+        "train/b.tif: its CMYK colors are converted to RGB",
+        "train/c.png: its 16 bits per channel are reduced to 8",
+    ]
+
+
 # Noisy pictures that belong to clean ones
 
 
@@ -169,6 +191,33 @@ def test_pairs_that_do_not_match_are_rejected(
     with pytest.raises(InputError, match=message):
         add_noise.main()
     assert not Path("data/noisy").exists()
+
+
+def test_rows_of_pairs_of_csvs_must_be_in_the_same_order(
+    set_params: SetParams, capfd: pytest.CaptureFixture[str]
+) -> None:
+    names = "train", "test", "noisy_train", "noisy_test"
+    set_params(load={name: f"{name}.csv" for name in names}, noise={"kind": "pairs"})
+    table = write_csv(Path("test.csv"), 9)
+    table["label"] = np.arange(9) // 2
+    for labels, message in (("label", "4 of their labels differ, first that of row 3"), (None, "")):
+        set_params(load={"label": labels})
+        table = table if labels else table.drop(columns="label")
+        for name in names:
+            order = [0, 1, 4, 5, 2, 3, 6, 7, 8] if name == "noisy_train" else [*range(9)]
+            table.iloc[order].to_csv(f"{name}.csv", index=False)
+        load.main()
+        split.main()
+        if labels:
+            with pytest.raises(InputError, match=rf"noisy_train\.csv must .* {message}"):
+                add_noise.main()
+            assert not Path("data/noisy").exists()
+            continue
+        capfd.readouterr()
+        add_noise.main()
+        first, second = capfd.readouterr().out.splitlines()
+        assert first == "row n of noisy_train.csv is taken as the noisy copy of row n of train.csv"
+        assert "row n of noisy_test.csv" in second
 
 
 def test_pairs_of_csvs_must_have_the_same_number_of_images(set_params: SetParams) -> None:
