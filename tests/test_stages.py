@@ -263,7 +263,9 @@ def test_evaluate_scores_each_image_each_class_and_each_method(scored: Path) -> 
         table = images.loc[name]
         assert table["image"].tolist() == list(range(len(labels[name])))
         np.testing.assert_array_equal(table["label"], labels[name])
-        assert list(summary[name]) == list(VARIANTS)
+        assert list(summary[name]) == [*VARIANTS, "gain"]
+        noisy, denoised = (summary[name][variant]["psnr"] for variant in VARIANTS)
+        assert summary[name]["gain"] == {"psnr": pytest.approx(denoised - noisy, abs=1e-6)}
         assert list(summary[name]["denoised"]) == ["mse", "psnr", "ssim", "mae"]
         ssim = table["ssim_denoised"].mean()
         assert summary[name]["denoised"]["ssim"] == pytest.approx(ssim, abs=1e-6)
@@ -287,6 +289,16 @@ def test_evaluate_scores_each_image_each_class_and_each_method(scored: Path) -> 
         networks = {"noisy input": summary[name]["noisy"], "model": summary[name]["denoised"]}
         for method, means in (classical[name] | networks).items():
             assert table.loc[method, column] == pytest.approx(means[metric], abs=1e-4)
+
+
+def test_evaluate_says_that_a_model_is_no_better_than_its_input(
+    scored: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in SPLITS:
+        np.save(f"data/denoised/x_{name}.npy", np.load(f"data/noisy/x_{name}.npy"))
+    evaluate.main()
+    assert read_json("evaluation.json")["val"]["gain"] == {"psnr": 0}
+    assert "no better than its input: on val images" in capsys.readouterr().out
 
 
 def test_plot_draws_the_images_in_order_with_their_psnr(
