@@ -112,6 +112,12 @@ def test_a_pruned_trial_is_not_recorded_as_an_experiment(digits: Clone, tmp_path
         ({"space": {"train.loss": ["mse", "mae"]}}, "'train.loss' cannot be searched"),
         ({"space": {"noise.amount": [0.1]}}, "'noise.amount' cannot be searched"),
         ({"space": {}}, "search.yaml: space: "),
+        ({"space": {"train.epochs": {"low": 5, "high": 1}}}, "low must not be above high"),
+        ({"space": {"train.learning_rate": {"low": 0, "high": 1, "log": True}}}, "above 0"),
+        ({"space": {"train.warmup": {"low": 0.0, "high": 1.5}}}, "train.warmup=1.5: params.yaml: "),
+        ({"space": {"model.activation": ["relu", "rlu"]}}, "model.activation=rlu: params.yaml: "),
+        ({"base": ["unet_small"]}, "base: 'unet_small' is neither an override"),
+        ({"base": ["train.epoch=3"]}, "base: "),
         ({"space": {"train.epochs": {"low": 1}}}, "space.train.epochs.Range.high: "),
         ({"study": "two words"}, "search.yaml: study: "),
         ({"bases": []}, "search.yaml: bases: "),
@@ -149,6 +155,9 @@ def test_a_study_cannot_change_its_space_and_needs_a_database(
         open_study(workspace)
     write(workspace, base=["train.epochs=3"], study="other")
     open_study(workspace)
+    content = search.Search(study="third", base=[], space={"train.epochs": [1]})
+    with pytest.raises(InputError, match=r"^STORAGE: .*readonly"):
+        search.open_study(content, "sqlite:///file:search.db?mode=ro&uri=true")
     monkeypatch.setattr(search, "ATTEMPTS", 1)
     with pytest.raises(InputError, match="^STORAGE: "):
         search.open_storage("no database")

@@ -50,6 +50,12 @@ def overrides(preset: str) -> list[str]:
 
 def expand(lines: list[str]) -> list[str]:
     """Replaces the name of a preset by its overrides."""
+    for line in lines:
+        if "=" not in line and line not in preset_names():
+            raise InputError(
+                f"{line!r} is neither an override, such as train.epochs=3, nor a preset: "
+                f"{', '.join(preset_names())}"
+            )
     return [override for line in lines for override in ([line] if "=" in line else overrides(line))]
 
 

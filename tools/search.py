@@ -8,8 +8,10 @@ its trial.
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -17,7 +19,9 @@ from typing import Annotated, Any
 
 import optuna
 import psutil
+from dvc.exceptions import DvcException
 from dvc.utils.flatten import flatten
+from dvc.utils.hydra import apply_overrides
 from optuna.trial import BaseTrial, Trial, TrialState
 from pydantic import Field, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
@@ -25,6 +29,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from denoiser.errors import InputError
 from pipeline import params
 from pipeline.process import OWNER, run_main
+from stages.check import find_mistakes
 from tools.command import read_committed
 from tools.experiment import arguments, check_history, commit_of, expand, remove_experiment
 
@@ -92,26 +97,55 @@ def read() -> Search:
     file = params.load_yaml(params.FILE)
     known = flatten({section: file.get(section, {}) for section in ("model", "train")})
     known.pop("train.loss", None)
-    for name in search.space:
+    for name, values in search.space.items():
+        if isinstance(values, Range) and (
+            values.low > values.high or (values.log and values.low <= 0)
+        ):
+            raise InputError(
+                f"{FILE}: space.{name}: low must not be above high, and with log it must be above 0"
+            )
         if name not in known:
             raise InputError(
                 f"{FILE}: '{name}' cannot be searched{params.suggest(name, known)}: scores are "
                 "comparable only for parameters of the sections model and train, except train.loss"
             )
+    check_values(search)
     return search
+
+
+def check_values(search: Search) -> None:
+    """Raises InputError if `base`, or a value of the space, is not valid in params.yaml."""
+    changes: list[list[str]] = [[]]
+    for name, values in search.space.items():
+        candidates = values if isinstance(values, list) else [values.low, values.high]
+        changes += [[f"{name}={to_text(value)}"] for value in candidates]
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, params.FILE)
+        for change in changes:
+            shutil.copy(params.FILE, copy)
+            try:
+                apply_overrides(copy, expand(search.base) + change)
+                mistakes = "; ".join(find_mistakes(params.load_yaml(str(copy))))
+            except (DvcException, InputError) as error:
+                mistakes = str(error)
+            if mistakes:
+                raise InputError(f"{FILE}: {change[0] if change else 'base'}: {mistakes}")
 
 
 def open_study(search: Search, url: str) -> optuna.Study:
     """Opens or creates a study. Raises InputError if it exists with another search space."""
     storage = open_storage(url)
-    study = optuna.create_study(
-        study_name=search.study,
-        storage=storage,
-        sampler=optuna.samplers.TPESampler(constant_liar=True),  # for concurrent trials
-        pruner=optuna.pruners.MedianPruner(n_warmup_steps=WARMUP),
-        direction="maximize",
-        load_if_exists=True,
-    )
+    try:
+        study = optuna.create_study(
+            study_name=search.study,
+            storage=storage,
+            sampler=optuna.samplers.TPESampler(constant_liar=True),  # for concurrent trials
+            pruner=optuna.pruners.MedianPruner(n_warmup_steps=WARMUP),
+            direction="maximize",
+            load_if_exists=True,
+        )
+    except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:  # read-only
+        raise InputError(f"STORAGE: {error.__cause__ or error}") from error
     definition = search.model_dump(exclude={"study"})
     if study.user_attrs.get("definition", definition) != definition:
         raise InputError(
@@ -188,14 +222,15 @@ def progress(dvc: psutil.Process) -> tuple[psutil.Process | None, list[float]]:
 def suggest(trial: BaseTrial, name: str, values: Range | list[Any]) -> Any:
     """Suggests a value of a parameter, in the form that `-S` expects."""
     if isinstance(values, list):
-        choices = [
-            value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
-            for value in values
-        ]
-        return trial.suggest_categorical(name, choices)
+        return trial.suggest_categorical(name, list(map(to_text, values)))
     if isinstance(values.low, int) and isinstance(values.high, int):
         return trial.suggest_int(name, values.low, values.high, log=values.log)
     return trial.suggest_float(name, values.low, values.high, log=values.log)
+
+
+def to_text(value: Any) -> str:
+    """A value in the form that `-S` expects."""
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
 
 
 if __name__ == "__main__":
