@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tools.command import clone_head
 from tools.measurements import Row, Values, median
 
 ROUNDS = 5
@@ -68,8 +69,7 @@ def clone(*stages: str, changes: Sequence[str] = ()) -> Iterator[Path]:
     from dvc.utils.hydra import apply_overrides  # takes a second
 
     with tempfile.TemporaryDirectory() as parent:
-        folder = Path(parent, "clone")
-        run("git", "clone", "--quiet", str(PROJECT), str(folder), folder=PROJECT)
+        folder = clone_head(Path(parent, "clone"))
         apply_overrides(folder / "params.yaml", list(changes))
         if stages:
             run("dvc", "repro", *stages, folder=folder)

@@ -23,6 +23,8 @@ from pipeline import params
 from tools.command import set_params as change_params
 
 ROOT = Path(__file__).parent.parent
+# A hook of Git sets them, and they would direct Git in a clone to the project's repository.
+GIT_VARIABLES = subprocess.check_output(["git", "rev-parse", "--local-env-vars"], text=True).split()
 
 hypothesis.settings.register_profile("project", deadline=None)  # the machine may be busy
 hypothesis.settings.load_profile("project")
@@ -90,7 +92,8 @@ class Clone:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.env = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        self.env = {name: os.environ[name] for name in os.environ.keys() - GIT_VARIABLES}
+        self.env["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         for role in ("AUTHOR", "COMMITTER"):
             self.env |= {f"GIT_{role}_NAME": "test", f"GIT_{role}_EMAIL": "test@example.org"}
 

@@ -26,7 +26,9 @@ def page(digits: Clone) -> Iterator[Page]:
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None and "CI" not in os.environ:
         pytest.skip("no Chromium is installed")
-    process = digits.start("python", "-m", "tools.demo")
+    demo = Clone(digits.folder)
+    demo.env |= {"http_proxy": "http://127.0.0.1:9", "no_proxy": ""}  # where nothing answers
+    process = demo.start("python", "-m", "tools.demo")
     try:
         assert process.stdout is not None
         printed = ""

@@ -59,6 +59,25 @@ def test_only_a_lower_psnr_of_denoised_images_fails(psnr: list[float], failing: 
     assert comment.psnr_losses(table).split(" ")[0] == failing
 
 
+def test_a_clone_in_a_hook_of_git_leaves_the_commit_alone(tmp_path: Path) -> None:
+    clone = Clone.of_workspace(tmp_path / "clone")
+    hook = clone.folder / ".git/hooks/pre-commit"
+    call = f"clone_head(pathlib.Path('{tmp_path}/new'))"
+    hook.write_text(f'#!/bin/sh\npython -c "import pathlib; from tools.command import *; {call}"\n')
+    hook.chmod(0o755)
+    (clone.folder / "README.md").write_text("new\n")
+    clone.run("git", "commit", "-qam", "A change")
+    assert clone.run("git", "show", "--name-only", "--format=").split() == ["README.md"]
+    assert (tmp_path / "new/README.md").exists()
+
+
+def test_line_ends_do_not_depend_on_the_configuration_of_git(tmp_path: Path) -> None:
+    clone = Clone.of_workspace(tmp_path / "clone")
+    clone.run("git", "clone", "-q", "-c", "core.autocrlf=true", ".", str(tmp_path / "new"))
+    for name in ("params.yaml", "denoiser/noise.py", "metrics/evaluation.json"):
+        assert (tmp_path / "new" / name).read_bytes() == (clone.folder / name).read_bytes()
+
+
 @pytest.mark.slow
 def test_a_comment_shows_a_worse_result_and_fails(digits: Clone, tmp_path: Path) -> None:
     clone = Clone.of_workspace(tmp_path / "clone", **digits.read_params())

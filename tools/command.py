@@ -3,6 +3,7 @@
 The project may be a subfolder of its Git repository: paths of commits start with `./`.
 """
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -45,8 +46,14 @@ def read_cached(commit: str, path: str) -> bytes:
 
 
 def clone_head(folder: Path) -> Path:
-    """Clones the last commit into a new folder; returns the project's folder in the clone."""
+    """Clones the last commit into a new folder; returns the project's folder in the clone.
+
+    From then on, Git variables of the environment have no effect. A hook of Git sets some, which
+    would direct Git in the clone to this repository.
+    """
     root, prefix = (output("git", "rev-parse", f"--show-{name}") for name in ("toplevel", "prefix"))
+    for name in output("git", "rev-parse", "--local-env-vars").split():
+        os.environ.pop(name, None)
     output("git", "clone", "--quiet", root.rstrip("\n"), str(folder))
     return folder / prefix.rstrip("\n")
 

@@ -32,7 +32,6 @@ MIN_SIDE = scores.WINDOW  # pixels
 MAX_SIDE = 256  # pixels; of a larger picture, the central square is used
 DISPLAY_SIDE = 280  # pixels; smaller images are enlarged
 TUNING_IMAGES = 50
-MAX_AMOUNT = 2.0  # of noise; of salt and pepper and of masking, which have a maximum, 1
 SEED = 42
 
 Image = npt.NDArray[np.float32]  # (side, side, channels), in [0, 1]
@@ -42,6 +41,9 @@ def main() -> None:
     for path in DATA.values():
         if not Path(path).is_file():
             raise InputError(f"{path} does not exist: run `dvc repro` first")
+    # Gradio connects to the page when it starts, which a proxy could not.
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = f"{os.environ.get(name, '')},127.0.0.1"
     page(model_names(), params.read(params.Noise)).launch(
         server_name="127.0.0.1",
         share=False,
@@ -129,8 +131,9 @@ def page(names: list[str], defaults: params.Noise) -> Any:
             start = defaults.kind if given else "uniform"
             kind = gr.Dropdown(list(noise.KINDS), value=start, label="Noise")
             strength = float(np.max(defaults.amount)) if given else 0.9
+            maximum = noise.KINDS[start].maximum
             amount = gr.Slider(
-                0, maximum(start), min(strength, maximum(start)), step=0.01, label="Amount of noise"
+                0, maximum, min(strength, maximum), step=0.01, label="Amount of noise"
             )
             model = gr.Dropdown(names, value=names[0], label="Model")
             method = gr.Dropdown(list(classical.TUNED), value="tv", label="Classical method")
@@ -149,21 +152,17 @@ def page(names: list[str], defaults: params.Noise) -> Any:
     return blocks
 
 
-def maximum(kind: str) -> float:
-    """The end of the slider of the amount."""
-    return min(noise.KINDS[kind].maximum, MAX_AMOUNT)
-
-
 def limit(kind: str, amount: float) -> Any:
     """The slider of the amount, gr.Slider, for a kind of noise."""
-    return gr.Slider(maximum=maximum(kind), value=min(amount, maximum(kind)))
+    maximum = noise.KINDS[kind].maximum
+    return gr.Slider(maximum=maximum, value=min(amount, maximum))
 
 
 def update(
     index: float, path: str | None, kind: str, amount: float, model: str, method: str
 ) -> list[Any]:
     """The titles and images of the page: the clean image and each result."""
-    amount = min(amount, maximum(kind))  # the slider may not be updated yet
+    amount = min(amount, noise.KINDS[kind].maximum)  # the slider may not be updated yet
     try:
         if path is None:
             with NpyReader(DATA["test"]) as images:
