@@ -20,7 +20,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     DVC's cache. Raises InputError if the disk is full.
     """
     final = Path(path)
-    temporary = final.with_name(f".tmp-{final.name}")
+    temporary = final.with_name(f".tmp-{final.name[-60:]}")  # a name has at most 255 bytes
     final.parent.mkdir(parents=True, exist_ok=True)
     remove(temporary)
     try:

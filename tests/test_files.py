@@ -35,6 +35,13 @@ def test_atomic_write_replaces_only_on_success_and_not_through_links(workspace: 
     assert Path("cached").read_text() == "cached"
 
 
+def test_names_of_255_bytes_can_be_written(workspace: Path) -> None:
+    for name in ("a" * 251 + ".npy", "€" * 83 + "é.npy"):
+        with files.atomic_write(name) as path:
+            np.save(path, ROWS)  # which would append the suffix if it were missing
+        assert Path(name).is_file()
+
+
 @pytest.mark.parametrize("rows", [0, 1, 5, 12345])
 def test_npy_files_are_compatible_with_numpy(workspace: Path, rows: int) -> None:
     array = np.random.default_rng(0).random((rows, 2, 3, 1), np.float32)
