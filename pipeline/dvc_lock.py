@@ -10,6 +10,8 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import yaml
+
 from denoiser.errors import InputError
 from pipeline import params
 
@@ -38,7 +40,8 @@ def hashes() -> dict[str, str]:
     """The hash of each output in dvc.lock, which may be missing."""
     if not Path(FILE).exists():
         return {}
-    stages = params.load_yaml(FILE)["stages"].values()
+    with open(FILE, encoding="utf-8") as file:
+        stages = yaml.load(file, yaml.CSafeLoader)["stages"].values()  # six times as fast
     return {out["path"]: out["md5"] for stage in stages for out in stage.get("outs", [])}
 
 

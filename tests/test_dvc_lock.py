@@ -38,7 +38,6 @@ def test_no_stage_reads_a_damaged_file_and_the_commands_of_the_message_restore_i
     whole = os.path.getsize(clone.folder / "data/noisy/x_train.npy")
     for name, size, stage in (
         ("data/noisy/x_train.npy", whole, "train"),
-        ("data/split/x_train.npy", 5000, "baselines"),
         ("data/denoised/x_val.npy", 0, "evaluate"),
         ("models/autoencoder.keras", 0, "export"),
     ):

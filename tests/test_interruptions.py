@@ -130,6 +130,7 @@ def test_a_stage_waits_for_another_in_its_folder_and_ends_with_its_owner(
     workspace: Path, owner_ends: bool
 ) -> None:
     """The owner is the program that started DVC."""
+    shutil.copy(ROOT / "dvc.yaml", workspace)
     folder = os.open(workspace, os.O_RDONLY)
     fcntl.flock(folder, fcntl.LOCK_EX)
     command = [sys.executable, "-m", "stages.check"]

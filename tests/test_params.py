@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from dvc.utils.hydra import apply_overrides
 
@@ -155,7 +156,7 @@ def test_reports_all_missing_and_unknown_names_and_files_without_sections(worksp
 def test_amounts_of_noise_may_be_fractions(workspace: Path) -> None:
     changes = ["noise.amount=[15/255,1/2]", "robustness.amounts.gaussian=[25/255,1]"]
     apply_overrides(workspace / "params.yaml", changes)
-    assert params.read(params.Noise).model_dump()["amount"] == (15 / 255, 0.5)
+    np.testing.assert_array_equal(params.read(params.Noise).amount, [15 / 255, 0.5])
     assert params.read(params.Robustness).amounts["gaussian"] == [25 / 255, 1]
 
 
