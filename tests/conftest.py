@@ -43,10 +43,10 @@ FAST: dict[str, dict[str, Any]] = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Runs the longest modules first, so that no worker ends with one of them.
 
-    The second one does not need `digits`, which the first one creates meanwhile.
+    The second to fourth do not need `digits`, which the first one creates meanwhile.
     """
-    longest = "search data_sets queue interruptions stages experiments pipeline photographs "
-    longest += "multi_step subfolder fit"
+    longest = "search data_sets queue stages interruptions experiments environment pipeline "
+    longest += "dvc_lock photographs exchange verify multi_step subfolder fit tensorboard"
     positions = {f"test_{name}": position for position, name in enumerate(longest.split())}
     items.sort(key=lambda item: positions.get(item.path.stem, len(positions)))
 

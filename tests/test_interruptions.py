@@ -110,7 +110,7 @@ def test_random_interruptions_do_not_change_the_result(digits: Clone, tmp_path: 
         dvc = clone.start("dvc", "repro")
         interrupted = False
         if ways:
-            time.sleep(delay := random.uniform(0, 15))
+            time.sleep(delay := random.uniform(0, 10))
             interrupted = interrupt(dvc, ways[0])
             history.append((ways[0], delay, interrupted))
         output, _ = dvc.communicate()
