@@ -71,18 +71,21 @@ def denoise_picture(
     limit = None if picture_output.format_of(job.target) == "TIFF" else 1
     originals = itertools.islice(picture_files.read_pages(job.source, options.white), limit)
     cleans = picture_files.read_pages(job.clean, options.white) if job.clean else iter(())
+    mismatch = InputError(
+        f"{job.source}: the clean picture {job.clean} differs in its size or its number of "
+        "channels or pages: pass the one that belongs to it"
+    )
     rng, pages, results = np.random.default_rng(SEED), list[Page](), list[Scores]()
     for original in originals:
         clean = next(cleans, None)
         if job.clean and (clean is None or clean.pixels.shape != original.pixels.shape):
-            raise InputError(
-                f"{job.source}: the clean picture {job.clean} differs in its size or its number of "
-                "channels or pages: pass the one that belongs to it"
-            )
+            raise mismatch
         dtype = picture_output.dtype_for(original, job.target)
         pixels, result = denoise_page(job.source, original, clean, dtype, rng, denoiser, options)
         pages.append((pixels, original))
         results += [] if result is None else [result]
+    if limit is None and next(cleans, None):
+        raise mismatch
     losses = [loss for _, original in pages for loss in original.losses]
     losses += picture_output.write(job.target, pages)
     if (frames := pages[0][1].frames) > len(pages):

@@ -29,7 +29,7 @@ Float32 = npt.NDArray[np.float32]
 COLORS = {"gray": 1, "rgb": 3}  # the number of channels
 WHITE_8, WHITE_16 = 255, 65535
 GRAY = ("1", "L", "LA", "La")  # the modes of Pillow that become gray; the others become RGB
-SEPARATE = ("CMYK", "LAB", "YCbCr", "HSV")  # the modes whose colors are not those of RGB
+CONVERTED = ("CMYK", "LAB", "YCbCr", "HSV")  # the modes whose colors are not those of RGB
 BITS_PER_SAMPLE, PHOTOMETRIC, MAX_SAMPLE_VALUE = 258, 262, 281  # tags of TIFF
 STRUCTURES = ("ImageJ=", "<?xml", "<OME", '{"shape"')  # how descriptions of a stack's axes start
 # The tags of EXIF that describe the picture. TIFF stores them among those of the file's structure.
@@ -150,7 +150,7 @@ def read_picture(
     arguments = (tile[0].args or "") if tile else ""  # of Pillow's decoder
     raw = str(arguments if isinstance(arguments, str) else arguments[0])  # the raw mode
     losses = ["its extra channel is left out"] if "X" in raw.partition(";")[0] else []
-    if file.mode in SEPARATE:
+    if file.mode in CONVERTED:
         losses.append(f"its {file.mode} colors are converted to RGB")
     if file.mode in ("LA", "RGB", "RGBA") and has_16_bits(file, raw):
         pixels, white, alpha = read_16_bits(source, file, white)
