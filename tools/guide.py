@@ -24,6 +24,9 @@ def run(notebook: nbformat.NotebookNode) -> None:
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
+            for out in cell.outputs:
+                if " at 0x" in out.get("data", {}).get("text/plain", ""):  # a memory address
+                    del out.data["text/plain"]  # a table is also in text/html
 
 
 if __name__ == "__main__":
