@@ -16,10 +16,14 @@ import numpy.typing as npt
 from denoiser import tiles
 from denoiser.errors import InputError
 from denoiser.picture_files import list_files, read_pixels
-from pipeline import image_csv, npy
-from pipeline.params import Load
+from pipeline import camera, image_csv, npy
+from pipeline.params import Load, Noise
 
 UInt8 = npt.NDArray[np.uint8]
+
+# The kinds of noise whose noisy images are not computed from the clean ones: those of a second CSV
+# or folder, and those that a camera would take.
+NOISY_SOURCES = ("pairs", "camera")
 
 ARCHIVES = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zX": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 
@@ -32,17 +36,23 @@ class Block(NamedTuple):
     picture: tuple[str, int, int] | None = None  # the file, width and height; None for a CSV
 
 
-def convert(parameter: str, load: Load, stem: Path) -> int:
+def convert(parameter: str, load: Load, noise: Noise, stem: Path) -> int:
     """Stores the first `load.limit` images of the CSV or folder that load.PARAMETER names.
+
+    With the noise of cameras, the images are developments of the pictures, and the noisy ones come
+    from the folder of the clean ones (see `camera.take_picture`).
 
     Writes {stem}_images.npy, uint8; {stem}_labels.npy, uint8, or int8 with -1 for each image if
     there are no labels; and for a folder {stem}_pictures.csv, with the size of each picture and the
     number of its images. Returns the side of the images in pixels. Raises InputError if the CSV or
     folder is missing or invalid.
     """
-    path = getattr(load, parameter)
+    noisy = parameter.startswith("noisy_")
+    path = getattr(load, parameter.removeprefix("noisy_" if noise.kind == "camera" else ""))
     folder = Path(path).is_dir()
-    blocks = read_folder(path, load) if folder else read_csv(path, parameter, load)
+    if noise.kind == "camera" and not folder:
+        raise InputError(f"{path}: with noise.kind 'camera', load.{parameter} must be a folder")
+    blocks = read_folder(path, load, noise, noisy) if folder else read_csv(path, parameter, load)
     first, limit = next(blocks), load.limit or sys.maxsize
     counts, all_labels = Counter[tuple[str, int, int]](), []
     with npy.NpyWriter(Path(f"{stem}_images.npy"), "u1", first.images.shape[1:]) as writer:
@@ -88,7 +98,7 @@ def open_csv(path: str) -> BinaryIO:
     return cast(BinaryIO, gzip.open(path)) if start[:2] == b"\x1f\x8b" else open(path, "rb")
 
 
-def read_folder(path: str, load: Load) -> Iterator[Block]:
+def read_folder(path: str, load: Load, noise: Noise, noisy: bool) -> Iterator[Block]:
     """Yields the squares of each picture, in the order of the file names."""
     names = list_files(path)
     labels = label_files(path, names) if load.label is not None else {}
@@ -106,10 +116,15 @@ def read_folder(path: str, load: Load) -> Iterator[Block]:
             shown = f"{path}/{ascii(name)[1:-1]}"
             print(f"{shown} is left out: {width}x{height} pixels are too few", flush=True)
             continue
-        for images in cut(pixels, side, load.stride or side):
-            label = np.full(len(images), labels[name], np.uint8) if labels else None
-            yield Block(images, label, (name, width, height))
-            empty = False
+        versions = [pixels]
+        if noise.kind == "camera":
+            seeds = ([noise.seed, *name.encode(), copy] for copy in range(noise.copies))
+            versions = (camera.take_picture(pixels, seed)[noisy] for seed in seeds)
+        for version in versions:
+            for images in cut(version, side, load.stride or side):
+                label = np.full(len(images), labels[name], np.uint8) if labels else None
+                yield Block(images, label, (name, width, height))
+                empty = False
     if empty:
         least = f" of at least {side}x{side} pixels (load.side)" if load.side else ""
         raise InputError(f"{path}: the folder has no pictures{least}")

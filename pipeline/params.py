@@ -72,6 +72,7 @@ class Noise(Section):
     kind: str
     amount: Annotated[Strength, pydantic.WrapValidator(number_or_range)]
     clip: bool
+    copies: PositiveInt
     seed: Seed
 
 
@@ -94,6 +95,7 @@ class Model(Section):
 class Augment(Section):
     flip: bool
     rotate: bool
+    gray: Annotated[float, Field(ge=0, le=1)]
     shift: Annotated[int, Field(ge=0, le=255)]
 
 

@@ -18,8 +18,8 @@ def main() -> None:
     section = params.read(params.Noise)
     with files.atomic_write("data/noisy") as folder:
         folder.mkdir()
-        if section.kind == "pairs":
-            take_pairs(params.read(params.Load), folder)
+        if section.kind in image_sources.NOISY_SOURCES:
+            take_pairs(params.read(params.Load), section, folder)
             return
         for split in SOURCES:
             npy.write(folder / f"x_{split}.npy", noisy_blocks(split, section))
@@ -33,12 +33,12 @@ def noisy_blocks(split: str, section: params.Noise) -> Iterator[noise.Images]:
         yield noise.add_noise(images, section.kind, section.amount, rng, clip=section.clip)
 
 
-def take_pairs(load: params.Load, folder: Path) -> None:
-    """Writes the images of load.noisy_train and load.noisy_test, split like the clean images."""
+def take_pairs(load: params.Load, section: params.Noise, folder: Path) -> None:
+    """Writes the noisy images of both sources, split like the clean images."""
     converted = folder / "converted"
     converted.mkdir()
     for source in ("train", "test"):
-        image_sources.convert(f"noisy_{source}", load, converted / source)
+        image_sources.convert(f"noisy_{source}", load, section, converted / source)
         check_pairs(getattr(load, source), getattr(load, f"noisy_{source}"), converted, source)
     for split, source in SOURCES.items():
         rows = None if split == "test" else npy.load_npy(f"data/split/rows_{split}.npy")

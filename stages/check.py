@@ -8,7 +8,7 @@ from typing import Any
 from denoiser import classical, model, noise, picture_files, scores
 from denoiser.errors import InputError
 from denoiser.files import atomic_write
-from pipeline import data_sets, params
+from pipeline import data_sets, image_sources, params
 from pipeline.process import run_stage
 from training import backend, losses, networks, optimizers
 
@@ -16,7 +16,7 @@ from training import backend, losses, networks, optimizers
 CHOICES: dict[str, Iterable[str]] = {
     "fetch.source": (*data_sets.DATA_SETS, "none"),
     "load.color": picture_files.COLORS,
-    "noise.kind": (*noise.KINDS, "pairs"),
+    "noise.kind": (*noise.KINDS, *image_sources.NOISY_SOURCES),
     "baselines.methods": classical.METHODS,
     "model.kind": networks.NETWORKS,
     "model.activation": networks.ACTIVATIONS,
@@ -77,11 +77,11 @@ def contradictions(content: dict[str, Any]) -> Iterator[str]:
     load, train, kind = content["load"], content["train"], content["noise"]["kind"]
     pairs, amounts = kind == "pairs", params.validate(content, params.Robustness).amounts
     amount = params.validate(content, params.Noise).amount
-    noises: list[tuple[str, str, Any]] = [] if pairs else [("noise.amount", kind, amount)]
-    noises += [(f"robustness.amounts.{kind}", kind, amounts[kind]) for kind in amounts]
-    for name, kind, amount in noises:
+    noises: list[tuple[str, str, Any]] = [("noise.amount", kind, amount)]
+    noises += [(f"robustness.amounts.{other}", other, amounts[other]) for other in amounts]
+    for name, added, amount in noises[kind in image_sources.NOISY_SOURCES :]:
         try:
-            noise.check_amount(kind, amount)
+            noise.check_amount(added, amount)
         except ValueError as error:
             yield f"{name} is {amount}: {error}"
     keys = ("train", "test", "noisy_train", "noisy_test")
@@ -107,11 +107,17 @@ def contradictions(content: dict[str, Any]) -> Iterator[str]:
                 "run `dvc add` for the data, then `git add` for the new .dvc file"
             )
             yield f"{given}, which does not exist{remedy if '.dvc' in Path.cwd().parts else ''}"
-    if pairs and train["fresh_noise"]:
+    if kind in image_sources.NOISY_SOURCES and train["fresh_noise"]:
         yield (
-            "train.fresh_noise adds synthetic noise, which noise.kind 'pairs' excludes: set "
+            f"train.fresh_noise adds synthetic noise, which noise.kind '{kind}' excludes: set "
             "train.fresh_noise to false"
         )
+    color = {
+        "noise.kind 'camera'": kind == "camera",
+        "train.augment.gray": train["augment"]["gray"],
+    }
+    for name in (name for name, used in color.items() if used and load["color"] != "rgb"):
+        yield f"load.color is '{load['color']}', but {name} needs color images: set it to 'rgb'"
     network = content["model"]
     if network["residual"] and networks.NETWORKS[network["kind"]].reach is None:
         yield f"model.residual has no effect on model.kind '{network['kind']}': set it to false"

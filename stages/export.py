@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from denoiser.model import DENOISER
-from pipeline import data_sets, params
+from pipeline import data_sets, image_sources, params
 from pipeline.process import run_stage
 from training import backend, keras_files, onnx_export
 
@@ -21,7 +21,7 @@ def main() -> None:
 
 def describe(noise: params.Noise) -> str:
     """The noise of the training images in words, such as "uniform 0.9"."""
-    if noise.kind == "pairs":
+    if noise.kind in image_sources.NOISY_SOURCES:
         return noise.kind
     amounts = noise.amount if isinstance(noise.amount, tuple) else (noise.amount,)
     text = f"{noise.kind} {' to '.join(f'{amount:g}' for amount in amounts)}"

@@ -36,14 +36,12 @@ def main() -> None:
     augmented = any(dict(train.augment).values())
 
     def prepare(counters: Any, *images: Any) -> tuple[Any, ...]:
-        """Augments a batch and adds fresh noise."""
+        """Adds fresh noise to a batch and augments it."""
         rng = DeviceGenerator(train.seed, counters[0])
-        if augmented:
-            images = augment(images, rng, **dict(train.augment))
         if train.fresh_noise:
             settings = noise_params.kind, noise_params.amount, rng, keras.ops, noise_params.clip
-            return noise.add_noise(images[0], *settings), images[0]
-        return images
+            images = noise.add_noise(images[0], *settings), images[0]
+        return augment(images, rng, **dict(train.augment)) if augmented else images
 
     one_step = devices > 1 and runtime.backend == "tensorflow"  # see MultiStepModel
     steps = 1 if one_step else runtime.steps_per_execution
