@@ -4,7 +4,7 @@ PYTHON ?= python3
 UV := uv==0.13.9
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup repro experiment photographs results table comment demo notebook guide search update \
+.PHONY: help setup repro train experiment photographs results table comment demo notebook guide search update \
 	verify bench test format lock
 
 help:  ## list the targets
@@ -16,6 +16,9 @@ repro: .venv/pipeline  ## run the pipeline and print its scores beside the commi
 	@dvc repro
 	@dvc metrics diff --all --targets metrics/evaluation.json
 	@echo 'Figures: metrics/plots. Charts: dvc plots show'
+
+train: .venv/pipeline  ## train on your pictures, PICTURES=folder, or on pairs, with NOISY=folder
+	@python -m tools.train $(if $(PICTURES),"$(PICTURES)") $(if $(NOISY),"$(NOISY)")
 
 experiment: .venv/pipeline  ## run a preset, NAME=unet, and store its scores in experiments/
 	@python -m tools.experiment $(NAME)

@@ -1,57 +1,60 @@
-"""Runs a trained model on images of any size."""
+"""The class `Denoiser`: a trained model, run by ONNX Runtime on pictures of any size."""
 
+import contextlib
+import ctypes
+import io
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
+from PIL import Image
 
 from denoiser import tiles
+from denoiser.ensemble import ensemble as mean_of_views
+from denoiser.ensemble import finite
 from denoiser.errors import InputError
-from denoiser.tiles import Float32, Network, Progress
+from denoiser.picture_files import pixels_of
+from denoiser.tiles import Float32, Progress
 
-DENOISER = "models/denoiser.onnx"
+FOLDER = Path(__file__).parent / "models"
+# The models that come with the package, the default first; docs/models.md describes them.
+MODELS = ("photo", "photo-gaussian", "document")
 DEVICES = ("auto", "cpu", "gpu")  # auto: the GPU if there is one
 GPU, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 # Of the GPU: full precision, and no measurement of algorithms for each new size of an image.
 GPU_OPTIONS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
 SEVERITY = 4  # of messages that ONNX Runtime prints; 4: fatal errors
 
+AnyImage = TypeVar("AnyImage", Image.Image, npt.NDArray[Any])
+
 
 class Denoiser:
-    """A trained model in an ONNX file, run by ONNX Runtime on a device: "auto", "cpu" or "gpu".
+    """A trained model that denoises images: `Denoiser("photo")(image)`.
+
+    `model` is one of MODELS, or the path of an ONNX file of this project. `device` is "auto", "cpu"
+    or "gpu"; `auto` uses the GPU if there is one. Raises InputError if the file is missing or is
+    not a denoiser, or if the device is "gpu" and cannot be used.
 
     `metadata` is the text that the file contains: `channels` (1 or 3), `noise` and `data` of the
     training, and `side`, of square images, or `scale` and `radius`, of images of any size (see
-    `tiles.convolve`). Raises InputError if the file is missing or is not a denoiser, or if the
-    device is "gpu" and ONNX Runtime finds none.
+    `tiles.convolve`). `warning` says why a GPU is not used; it is empty if there is no reason.
     """
 
-    def __init__(self, path: str, device: str = "auto") -> None:
-        if Path(path).suffix == ".keras":
+    def __init__(self, model: str = MODELS[0], device: str = "auto") -> None:
+        path = FOLDER / f"{model}.onnx" if model in MODELS else Path(model)
+        if path.suffix == ".keras":
             raise InputError(
-                f"{path} is a model of Keras: run `dvc repro export`, which converts "
-                f"models/autoencoder.keras, and pass {DENOISER}"
+                f"{model} is a model of Keras: run `dvc repro export`, which converts "
+                "models/autoencoder.keras, and pass models/denoiser.onnx"
             )
-        if not Path(path).is_file():
-            raise InputError(f"{path}: no such model; run `dvc repro`, or pass another model")
-        import onnxruntime  # takes 0.1 s; stages import this module for `predictor`
-
-        onnxruntime.set_default_logger_severity(SEVERITY)
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = SEVERITY
-        gpu = device != "cpu" and GPU in onnxruntime.get_available_providers()
-        providers = [(GPU, GPU_OPTIONS), CPU] if gpu else [CPU]
-        try:
-            self.session = onnxruntime.InferenceSession(path, options, providers)
-        except Exception as error:  # ONNX Runtime raises many types
-            raise InputError(f"{path} cannot be loaded: {error}; pass another model") from error
-        if device == "gpu" and GPU not in self.session.get_providers():
-            raise InputError(
-                "the device is 'gpu', but ONNX Runtime finds none: see docs/usage.md, or choose "
-                "'auto'"
-            )
-        self.path = path
+        if not path.is_file():
+            raise InputError(f"{model}: no such model; pass {', '.join(MODELS)} or an ONNX file")
+        self.model, self.warning = model, ""
+        self.session = self._start(path, device)
         self.metadata: dict[str, str] = self.session.get_modelmeta().custom_metadata_map
         try:
             self.channels = int(self.metadata["channels"])
@@ -66,60 +69,116 @@ class Denoiser:
                 raise ValueError(f"its input is {noisy.name} {noisy.shape}")
         except (KeyError, ValueError) as error:
             raise InputError(
-                f"{path} is not a denoiser of this project (its input, output or metadata differ): "
-                "pass another model"
+                f"{model} is not a denoiser of this project (its input, output or metadata "
+                "differ): pass another model"
             ) from error
 
-    def __call__(
-        self, image: Float32, average: bool = False, progress: Progress = lambda _: None
-    ) -> Iterator[Float32]:
-        """Denoises an image; yields bands of rows from top to bottom, not clipped.
+    def __call__(self, image: AnyImage, strength: float = 1.0, ensemble: bool = False) -> AnyImage:
+        """Denoises an image of Pillow, or an array; the result has the same type, size and mode.
 
-        The image has shape (height, width, 1 or 3), float32, in [0, 1] or with noise beyond. With
-        `average`, each tile is denoised by `ensemble`. See `tiles` for `progress`.
+        An array has shape (height, width), (height, width, 1) or (height, width, 3), in RGB. White
+        is 255 for uint8, 65535 for uint16, and 1 for floating point; results are clipped to black
+        and white. The alpha channel of an image is kept; palettes and other colors become RGB.
+
+        The result is (1 - strength)·image + strength·denoised, with a `strength` in [0, 1]. With
+        `ensemble`, the results for eight flips and rotations are averaged, in eight times the time.
+        Raises ValueError if the array has another shape or dtype or values that are not finite, or
+        if the strength is outside of [0, 1].
         """
+        if isinstance(image, Image.Image):
+            pixels, alpha = pixels_of(image)
+            result = Image.fromarray(self(pixels, strength, ensemble))
+            if alpha is not None:
+                result.putalpha(Image.fromarray(alpha))
+            return result
+        white = {"u1": 255, "u2": 65535}.get(image.dtype.str[1:], 1)
+        if image.dtype.kind != "f" and white == 1:
+            raise ValueError(
+                f"the dtype must be uint8, uint16 or floating point, not {image.dtype}"
+            )
+        if image.ndim not in (2, 3) or image.shape[2:] not in ((), (1,), (3,)):
+            raise ValueError(f"the shape must be (height, width[, 1 or 3]), not {image.shape}")
+        if not (image.size and np.isfinite(image).all()):
+            raise ValueError("the image is empty, or has values that are not finite")
+        floats = image.astype(np.float32).reshape(*image.shape[:2], -1) / np.float32(white)
+        denoised = np.concatenate(list(self.bands(floats, strength, ensemble))) * np.float32(white)
+        rounded = denoised if white == 1 else np.rint(denoised)
+        return rounded.astype(image.dtype).reshape(image.shape)
+
+    def bands(
+        self,
+        image: Float32,
+        strength: float = 1.0,
+        ensemble: bool = False,
+        progress: Progress = lambda _: None,
+    ) -> Iterator[Float32]:
+        """Yields the denoised image in bands of rows from top to bottom, in [0, 1].
+
+        The image has shape (height, width, 1 or 3), float32, in [0, 1] or with noise beyond. See
+        `__call__` for the options and errors, and `tiles` for `progress`.
+        """
+        if not 0 <= strength <= 1:
+            raise ValueError(f"the strength must be from 0 to 1, not {strength}")
         network = tiles.for_channels(self._run, self.channels)
-        denoise = partial(ensemble, network=network) if average else network
+        denoise = partial(mean_of_views, network=network) if ensemble else network
         if self.side:
-            return tiles.blend(image, denoise, self.side, progress)
-        return tiles.convolve(image, denoise, self.scale, self.radius, progress)
+            bands = tiles.blend(image, denoise, self.side, progress)
+        else:
+            bands = tiles.convolve(image, denoise, self.scale, self.radius, progress)
+        top = 0
+        for band in bands:
+            rows = image[top : top + len(band)]
+            top += len(band)
+            mixed = band if strength == 1 else (1 - strength) * rows + strength * band
+            yield np.clip(mixed, 0, 1, out=mixed)
 
     def _run(self, images: Float32) -> Float32:
         result = self.session.run(["denoised"], {"noisy": np.ascontiguousarray(images)})[0]
-        return finite(result, self.path)
+        return finite(result, self.model)
+
+    def _start(self, path: Path, device: str) -> Any:
+        """An InferenceSession of the file. Sets `warning`."""
+        import onnxruntime  # takes 0.1 s
+
+        onnxruntime.set_default_logger_severity(SEVERITY)
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = SEVERITY
+        built_for_gpu = GPU in onnxruntime.get_available_providers()
+        problem = load_cuda(onnxruntime) if built_for_gpu and device != "cpu" else ""
+        gpu = built_for_gpu and device != "cpu" and not problem
+        providers = [(GPU, GPU_OPTIONS), CPU] if gpu else [CPU]
+        try:
+            session = onnxruntime.InferenceSession(path, options, providers)
+        except Exception as error:  # ONNX Runtime raises many types
+            raise InputError(
+                f"{self.model} cannot be loaded: {error}; pass another model"
+            ) from error
+        if not built_for_gpu:
+            problem = "the package onnxruntime is installed instead of onnxruntime-gpu"
+        elif gpu and GPU not in session.get_providers():
+            problem = "ONNX Runtime finds no NVIDIA GPU or driver"
+        if problem and device == "gpu":
+            raise InputError(f"the GPU cannot be used: {problem}; see docs/usage.md")
+        self.warning = f"the GPU is not used: {problem}" if problem and built_for_gpu else ""
+        return session
 
 
-def finite(images: Float32, model: str) -> Float32:
-    """The images, unless a value is NaN or infinite, which becomes an InputError."""
-    if not np.isfinite(images).all():
-        raise InputError(
-            f"{model} computes values that are not finite: its training failed, or half precision "
-            "is too small for such values; train it again, with train.precision=float32"
-        )
-    return images
+def load_cuda(onnxruntime: Any) -> str:
+    """Loads the CUDA libraries of ONNX Runtime; returns the error, '' if there is none.
 
-
-def ensemble(images: Float32, network: Network) -> Float32:
-    """The mean of the network's results over the eight flips and rotations of the images.
-
-    Each result is rotated and flipped back before it is averaged (Timofte et al., "Seven ways to
-    improve example-based single image super resolution", 2016). Images have shape
-    (n, height, width, channels); unless they are square, `network` must accept both orientations.
+    ONNX Runtime itself would use the CPU without a message.
     """
-    total = np.zeros_like(images)
-    for turns in range(4):
-        for step in (1, -1):
-            view = np.rot90(images, turns, axes=(1, 2))[:, :, ::step]
-            result = network(np.ascontiguousarray(view))
-            total += np.rot90(result[:, :, ::step], -turns, axes=(1, 2))
-    total /= 8
-    return total
-
-
-def predictor(network: Network, average: bool, model: str) -> Network:
-    """A function of images whose result is clipped to [0, 1]: `network`, or its `ensemble`.
-
-    The function raises InputError, which names `model`, if the result is not finite.
-    """
-    denoise = partial(ensemble, network=network) if average else network
-    return lambda images: np.clip(finite(denoise(images), model), 0, 1)
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints which packages are missing
+        onnxruntime.preload_dlls()  # of the packages of NVIDIA, which are not on the search path
+    pattern = (
+        "onnxruntime_providers_{}.dll"
+        if sys.platform == "win32"
+        else ("libonnxruntime_providers_{}.so")
+    )
+    try:
+        for name in ("shared", "cuda"):
+            library = Path(onnxruntime.__file__).parent / "capi" / pattern.format(name)
+            ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
+    except OSError as error:
+        return str(error)
+    return ""

@@ -309,6 +309,19 @@ def to_8_bits(image: Image.Image) -> tuple[Pixels, float, Pixels | None]:
     return np.asarray(image if image.mode == mode else image.convert(mode)), WHITE_8, alpha
 
 
+def pixels_of(image: Image.Image) -> tuple[Pixels, Pixels | None]:
+    """The pixels of a picture in memory, gray or RGB, and its alpha channel.
+
+    Raises ValueError for 32 bits per pixel, for which the value of white is unknown.
+    """
+    if image.mode.startswith("I;16"):
+        return np.asarray(image).astype(np.uint16), None
+    if image.mode in ("I", "F"):
+        raise ValueError(f"the value of white of the mode {image.mode} is unknown: pass an array")
+    pixels, _, alpha = to_8_bits(image)
+    return pixels, alpha
+
+
 def count_frames(source: str | io.BytesIO) -> int:
     """The number of frames or pages; 1 if they cannot be counted."""
     try:

@@ -2,12 +2,15 @@
 
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from denoiser.errors import InputError
 from denoiser.picture_files import list_files
 from denoiser.picture_output import FORMATS, format_of
+
+SUFFIX = "-denoised"  # of the name of an output that is not given
 
 
 class Job(NamedTuple):
@@ -19,34 +22,83 @@ class Job(NamedTuple):
 
 
 def find_jobs(
-    image: str, output: str, clean: str | None, overwrite: bool
+    images: Sequence[str], output: str | None, clean: str | None, overwrite: bool
 ) -> tuple[list[Job], list[str]]:
-    """The pictures to denoise, and the paths of files in the folder that are left out.
+    """The pictures to denoise, and the paths of files in the folders that are left out.
 
     The help of the command line describes the arguments. Raises InputError if a path is missing or
-    unsuitable, or, unless `overwrite`, if an output would replace an input.
+    unsuitable, if two outputs would have one path, or, unless `overwrite`, if an output would
+    replace an input.
     """
-    for path in filter(None, (image, clean)):
+    for path in filter(None, (clean, images[0] if len(images) == 1 else None)):
         if path != "-" and not Path(path).exists():
             raise InputError(f"{path}: there is no such file or folder")
-    if Path(image).is_dir():
-        names, left_out = pictures_below(image, output)
+    into_folder = len(images) > 1 or Path(images[0]).is_dir()
+    if output and into_folder:
         check_folder(output)
-        paths = {name: (str(Path(image, name)), str(Path(output, name))) for name in names}
-    else:
-        paths, left_out = {Path(image).name: (image, output)}, []
-        check_file(output, Path(image).name)
-    jobs = [
-        Job(*pair, str(Path(clean, name)) if clean and Path(clean).is_dir() else clean)
-        for name, pair in paths.items()
-    ]
-    inputs = {identity(path) for job in jobs for path in (job.source, job.clean) if path}
+    elif output:
+        check_file(output, Path(images[0]).name)
+    jobs, left_out = list[Job](), list[str]()
+    for image in images:
+        if Path(image).is_dir():
+            above = (
+                Path(output, Path(image).resolve().name) if output and len(images) > 1 else output
+            )
+            target = str(above or beside(image))
+            names, others = pictures_below(image, target)
+            left_out += [str(Path(image, name)) for name in others]
+            paths = {name: (str(Path(image, name)), str(Path(target, name))) for name in names}
+        else:
+            name = Path(image).name
+            within = str(Path(output, name)) if output and into_folder else output
+            paths = {name: (image, within or beside(image))}
+        for name, pair in paths.items():
+            original = str(Path(clean, name)) if clean and Path(clean).is_dir() else clean
+            jobs.append(Job(*pair, original))
+    check_targets(jobs, overwrite)
+    return jobs, left_out
+
+
+def read_list(path: str) -> list[str]:
+    """The lines of a file, or of standard input if `path` is -. Raises InputError."""
+    try:
+        with open(
+            0 if path == "-" else path, errors="surrogateescape", closefd=path != "-"
+        ) as file:
+            lines = [line.rstrip("\r\n") for line in file]
+    except OSError as error:
+        raise InputError(f"{path}: {os.strerror(error.errno or 0).lower()}") from error
+    return [line for line in lines if line]
+
+
+def beside(image: str) -> str:
+    """The path of the output beside a file or folder; -, standard output, for standard input.
+
+    A picture whose format cannot be written becomes a PNG.
+    """
+    if image == "-":
+        return "-"
+    path = Path(os.path.abspath(image)) if Path(image).name in ("", "..") else Path(image)
+    if path.is_dir():
+        return str(path.with_name(path.name + SUFFIX))
+    suffix = path.suffix if path.suffix.lower() in FORMATS else ".png"
+    return str(path.with_name(path.stem + SUFFIX + suffix))
+
+
+def check_targets(jobs: Sequence[Job], overwrite: bool) -> None:
+    """Raises InputError if an output replaces another one, or an input without `overwrite`."""
+    inputs = {identity(path) for job in jobs for path in (job.source, job.clean) if path} - {None}
+    sources = dict[str, str]()
     for job in jobs:
-        if not overwrite and identity(job.target) in inputs - {None}:
+        if not overwrite and identity(job.target) in inputs:
             raise InputError(
                 f"{job.target} is also an input: choose another output, or pass --overwrite"
             )
-    return jobs, left_out
+        first = sources.setdefault(job.target, job.source)
+        if first != job.source:
+            raise InputError(
+                f"{first} and {job.source} would both become {job.target}: denoise them separately"
+            )
 
 
 def pictures_below(folder: str, output: str) -> tuple[list[str], list[str]]:
@@ -54,11 +106,11 @@ def pictures_below(folder: str, output: str) -> tuple[list[str], list[str]]:
 
     If the output folder is inside of the folder, its files are in neither list.
     """
-    inside = Path(os.path.relpath(os.path.realpath(output), os.path.realpath(folder)))
+    source, target = Path(os.path.realpath(folder)), Path(os.path.realpath(output))
     files = [
         name
         for name in list_files(folder, follow=True)
-        if inside not in Path(name).parents or not inside.name
+        if target not in (source / name).parents or target in (source, *source.parents)
     ]
     names = [name for name in files if Path(name).suffix.lower() in FORMATS]
     if not names:

@@ -7,13 +7,14 @@ the original picture; a network trained on the original learns to sharpen.
 """
 
 import io
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 UInt8 = npt.NDArray[np.uint8]
-Float32 = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.floating[Any]]
 
 GAINS = 1.4, 2.2  # of red and blue, which the white balance multiplies
 SHOT = 5e-5, 8e-3  # the variance of the light per unit of light: low to high ISO
@@ -52,43 +53,47 @@ def take_picture(pixels: UInt8, seed: list[int]) -> tuple[UInt8, UInt8]:
     return clean_pixels, jpeg(noisy_pixels, int(rng.integers(*QUALITY, endpoint=True)), half_chroma)
 
 
-def to_light(srgb: Float32) -> Float32:
+def to_light(srgb: Floats) -> Floats:
     """Linear light, in [0, 1], of sRGB in [0, 1] (IEC 61966-2-1)."""
-    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    return np.asarray(np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4))
 
 
-def to_srgb(light: Float32) -> Float32:
+def to_srgb(light: Floats) -> Floats:
     """The inverse of `to_light`, for light clipped to [0, 1]."""
     light = np.clip(light, 0, 1)
-    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    return np.asarray(
+        np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    )
 
 
-def mosaic(light: Float32) -> Float32:
+def mosaic(light: Floats) -> Floats:
     """The values of the sensor, shape (height, width): one color per pixel, in the order RGGB."""
     raw = light[:, :, 1].copy()
     raw[::2, ::2], raw[1::2, 1::2] = light[::2, ::2, 0], light[1::2, 1::2, 2]
     return raw
 
 
-def demosaic(raw: npt.NDArray[np.floating], edge_aware: bool) -> Float32:
+def demosaic(raw: Floats, edge_aware: bool) -> Floats:
     """All three colors of each pixel, interpolated by OpenCV."""
     import cv2  # takes 0.2 s; only needed here
 
     code = cv2.COLOR_BayerRGGB2RGB_EA if edge_aware else cv2.COLOR_BayerRGGB2RGB
     levels = np.rint(np.clip(BLACK + raw * (WHITE - BLACK), 0, 65535)).astype(np.uint16)
-    return (cv2.cvtColor(levels, code).astype(np.float32) - BLACK) / (WHITE - BLACK)
+    colors: Floats = cv2.cvtColor(levels, code).astype(np.float32)
+    return (colors - BLACK) / (WHITE - BLACK)
 
 
-def smooth(image: Float32, sigma: float, chroma_sigma: float) -> Float32:
+def smooth(image: Floats, sigma: float, chroma_sigma: float) -> Floats:
     """Blurs an image in [0, 1], as the noise reduction of cameras does, and its chroma further."""
     import cv2
 
     if sigma:
-        image = cv2.GaussianBlur(image, (0, 0), sigma)
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.float32)
     if chroma_sigma:
         luma, *chroma = cv2.split(cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb))
         chroma = [cv2.GaussianBlur(plane, (0, 0), chroma_sigma) for plane in chroma]
-        image = cv2.cvtColor(cv2.merge([luma, *chroma]), cv2.COLOR_YCrCb2RGB)
+        merged = cv2.merge([luma, *chroma])
+        image = np.asarray(cv2.cvtColor(merged, cv2.COLOR_YCrCb2RGB), np.float32)
     return np.clip(image, 0, 1)
 
 

@@ -6,7 +6,7 @@ import itertools
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
@@ -17,7 +17,7 @@ from denoiser import tiles
 from denoiser.errors import InputError
 from denoiser.picture_files import list_files, read_pixels
 from pipeline import camera, image_csv, npy
-from pipeline.params import Load, Noise
+from pipeline.params import Load
 
 UInt8 = npt.NDArray[np.uint8]
 
@@ -36,11 +36,11 @@ class Block(NamedTuple):
     picture: tuple[str, int, int] | None = None  # the file, width and height; None for a CSV
 
 
-def convert(parameter: str, load: Load, noise: Noise, stem: Path) -> int:
+def convert(parameter: str, load: Load, stem: Path) -> int:
     """Stores the first `load.limit` images of the CSV or folder that load.PARAMETER names.
 
-    With the noise of cameras, the images are developments of the pictures, and the noisy ones come
-    from the folder of the clean ones (see `camera.take_picture`).
+    With `load.camera`, the images are developments of the pictures, and the noisy ones come from
+    the folder of the clean ones (see `camera.take_picture`).
 
     Writes {stem}_images.npy, uint8; {stem}_labels.npy, uint8, or int8 with -1 for each image if
     there are no labels; and for a folder {stem}_pictures.csv, with the size of each picture and the
@@ -48,11 +48,11 @@ def convert(parameter: str, load: Load, noise: Noise, stem: Path) -> int:
     folder is missing or invalid.
     """
     noisy = parameter.startswith("noisy_")
-    path = getattr(load, parameter.removeprefix("noisy_" if noise.kind == "camera" else ""))
+    path = getattr(load, parameter.removeprefix("noisy_") if load.camera else parameter)
     folder = Path(path).is_dir()
-    if noise.kind == "camera" and not folder:
-        raise InputError(f"{path}: with noise.kind 'camera', load.{parameter} must be a folder")
-    blocks = read_folder(path, load, noise, noisy) if folder else read_csv(path, parameter, load)
+    if load.camera and not folder:
+        raise InputError(f"{path}: with load.camera, it must be a folder of pictures")
+    blocks = read_folder(path, load, noisy) if folder else read_csv(path, parameter, load)
     first, limit = next(blocks), load.limit or sys.maxsize
     counts, all_labels = Counter[tuple[str, int, int]](), []
     with npy.NpyWriter(Path(f"{stem}_images.npy"), "u1", first.images.shape[1:]) as writer:
@@ -98,7 +98,7 @@ def open_csv(path: str) -> BinaryIO:
     return cast(BinaryIO, gzip.open(path)) if start[:2] == b"\x1f\x8b" else open(path, "rb")
 
 
-def read_folder(path: str, load: Load, noise: Noise, noisy: bool) -> Iterator[Block]:
+def read_folder(path: str, load: Load, noisy: bool) -> Iterator[Block]:
     """Yields the squares of each picture, in the order of the file names."""
     names = list_files(path)
     labels = label_files(path, names) if load.label is not None else {}
@@ -116,15 +116,15 @@ def read_folder(path: str, load: Load, noise: Noise, noisy: bool) -> Iterator[Bl
             shown = f"{path}/{ascii(name)[1:-1]}"
             print(f"{shown} is left out: {width}x{height} pixels are too few", flush=True)
             continue
-        versions = [pixels]
-        if noise.kind == "camera":
-            seeds = ([noise.seed, *name.encode(), copy] for copy in range(noise.copies))
+        versions: Iterable[UInt8] = [pixels]
+        if load.camera:
+            seeds = ([*name.encode(errors="surrogateescape"), n] for n in range(load.camera))
             versions = (camera.take_picture(pixels, seed)[noisy] for seed in seeds)
-        for version in versions:
-            for images in cut(version, side, load.stride or side):
-                label = np.full(len(images), labels[name], np.uint8) if labels else None
-                yield Block(images, label, (name, width, height))
-                empty = False
+        bands = (cut(version, side, load.stride or side) for version in versions)
+        for images in itertools.chain.from_iterable(bands):
+            label = np.full(len(images), labels[name], np.uint8) if labels else None
+            yield Block(images, label, (name, width, height))
+            empty = False
     if empty:
         least = f" of at least {side}x{side} pixels (load.side)" if load.side else ""
         raise InputError(f"{path}: the folder has no pictures{least}")

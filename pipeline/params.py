@@ -49,6 +49,7 @@ class Load(Section):
     side: Annotated[int, Field(ge=1, le=1024)] | None
     stride: PositiveInt | None
     limit: PositiveInt | None
+    camera: Annotated[int, Field(ge=0)]
 
 
 class Split(Section):
@@ -72,7 +73,6 @@ class Noise(Section):
     kind: str
     amount: Annotated[Strength, pydantic.WrapValidator(number_or_range)]
     clip: bool
-    copies: PositiveInt
     seed: Seed
 
 

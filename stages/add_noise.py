@@ -19,7 +19,7 @@ def main() -> None:
     with files.atomic_write("data/noisy") as folder:
         folder.mkdir()
         if section.kind in image_sources.NOISY_SOURCES:
-            take_pairs(params.read(params.Load), section, folder)
+            take_pairs(params.read(params.Load), folder)
             return
         for split in SOURCES:
             npy.write(folder / f"x_{split}.npy", noisy_blocks(split, section))
@@ -33,12 +33,12 @@ def noisy_blocks(split: str, section: params.Noise) -> Iterator[noise.Images]:
         yield noise.add_noise(images, section.kind, section.amount, rng, clip=section.clip)
 
 
-def take_pairs(load: params.Load, section: params.Noise, folder: Path) -> None:
+def take_pairs(load: params.Load, folder: Path) -> None:
     """Writes the noisy images of both sources, split like the clean images."""
     converted = folder / "converted"
     converted.mkdir()
     for source in ("train", "test"):
-        image_sources.convert(f"noisy_{source}", load, section, converted / source)
+        image_sources.convert(f"noisy_{source}", load, converted / source)
         check_pairs(getattr(load, source), getattr(load, f"noisy_{source}"), converted, source)
     for split, source in SOURCES.items():
         rows = None if split == "test" else npy.load_npy(f"data/split/rows_{split}.npy")

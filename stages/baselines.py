@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from denoiser import classical, scores
+from denoiser import scores
 from denoiser.errors import InputError
 from denoiser.files import atomic_write
-from pipeline import npy, params
+from pipeline import classical, npy, params
 from pipeline.process import run_stage
 
 TUNING_IMAGES = 500  # at most a fifth of the training images; pca and ridge are fitted to the rest

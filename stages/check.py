@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from denoiser import classical, model, noise, picture_files, scores
+from denoiser import model, noise, picture_files, scores
 from denoiser.errors import InputError
 from denoiser.files import atomic_write
-from pipeline import data_sets, image_sources, params
+from pipeline import classical, data_sets, image_sources, params
 from pipeline.process import run_stage
 from training import backend, losses, networks, optimizers
 
@@ -111,6 +111,11 @@ def contradictions(content: dict[str, Any]) -> Iterator[str]:
         yield (
             f"train.fresh_noise adds synthetic noise, which noise.kind '{kind}' excludes: set "
             "train.fresh_noise to false"
+        )
+    if (kind == "camera") != (load["camera"] > 0):
+        yield (
+            f"noise.kind is '{kind}', but load.camera is {load['camera']}: set noise.kind to "
+            "'camera' and load.camera to 1 or more, or neither"
         )
     color = {
         "noise.kind 'camera'": kind == "camera",

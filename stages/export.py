@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from denoiser.model import DENOISER
 from pipeline import data_sets, image_sources, params
 from pipeline.process import run_stage
 from training import backend, keras_files, onnx_export
@@ -16,7 +15,9 @@ def main() -> None:
     }
     backend.start("tensorflow", "cpu")  # the converter needs TensorFlow
     trained = keras_files.load_model(keras_files.AUTOENCODER)
-    onnx_export.export_network(trained, dict(params.read(params.Model)), DENOISER, metadata)
+    onnx_export.export_network(
+        trained, dict(params.read(params.Model)), onnx_export.DENOISER, metadata
+    )
 
 
 def describe(noise: params.Noise) -> str:

@@ -10,12 +10,10 @@ from pipeline.process import run_stage
 
 
 def main() -> None:
-    load, noise = params.read(params.Load), params.read(params.Noise)
+    load = params.read(params.Load)
     with atomic_write("data/images") as folder:
         folder.mkdir()
-        sides = [
-            image_sources.convert(name, load, noise, folder / name) for name in ("train", "test")
-        ]
+        sides = [image_sources.convert(name, load, folder / name) for name in ("train", "test")]
         if sides[0] != sides[1]:
             train, test = (f"{side}x{side} pixels" for side in sides)
             raise InputError(

@@ -1,6 +1,6 @@
 """Denoises the noisy validation and test images with the trained model."""
 
-from denoiser import model
+from denoiser import ensemble
 from denoiser.files import atomic_write
 from pipeline import npy, params
 from pipeline.process import run_stage
@@ -13,7 +13,7 @@ def main() -> None:
     print(f"predicting on {backend.start(runtime.backend, runtime.device, portable)}", flush=True)
     network = keras_files.load_model(keras_files.AUTOENCODER).predict_on_batch
     average = params.read(params.Predict).ensemble
-    denoise = model.predictor(network, average, keras_files.AUTOENCODER)
+    denoise = ensemble.predictor(network, average, keras_files.AUTOENCODER)
     with atomic_write("data/denoised") as folder:
         folder.mkdir()
         for name in ("x_val.npy", "x_test.npy"):

@@ -1,6 +1,6 @@
 """Scores the model on several kinds and amounts of noise."""
 
-from denoiser import model, noise
+from denoiser import ensemble, noise
 from denoiser.files import atomic_write
 from pipeline import npy, params
 from pipeline.process import run_stage
@@ -18,7 +18,7 @@ def main() -> None:
 
     network = keras_files.load_model(keras_files.AUTOENCODER).predict_on_batch
     average = params.read(params.Predict).ensemble
-    denoise = model.predictor(network, average, keras_files.AUTOENCODER)
+    denoise = ensemble.predictor(network, average, keras_files.AUTOENCODER)
     images = npy.NpyReader("data/split/x_val.npy")
     starts = range(0, min(section.images, len(images)), noise.BLOCK_SIZE)
     columns = [(metric, name) for metric in scores.METRICS for name in ("noisy", "denoised")]

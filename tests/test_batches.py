@@ -1,6 +1,7 @@
 """training/batches.py, training/augment.py."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,11 +99,10 @@ def test_blocks_of_large_images_have_fewer_steps() -> None:
 IMAGES = np.random.default_rng(0).random((400, 5, 5, 3), np.float32)
 
 
-def augmented(
-    *arrays: np.ndarray, flip: bool = False, shift: int = 0, rotate: bool = False
-) -> list[np.ndarray]:
+def augmented(*arrays: np.ndarray, **options: Any) -> list[np.ndarray]:
     rng = DeviceGenerator(1, 0)
-    return [np.array(array) for array in augment(arrays, rng, flip, shift, rotate)]
+    options = {"flip": False, "shift": 0, "rotate": False, "gray": 0.0} | options
+    return [np.array(array) for array in augment(arrays, rng, **options)]
 
 
 def fewest(images: np.ndarray, others: list[np.ndarray]) -> int:
@@ -128,3 +128,12 @@ def test_an_image_and_its_noisy_copy_are_transformed_alike() -> None:
     clean, noisy = augmented(IMAGES, IMAGES + 1, flip=True, shift=1, rotate=True)
     np.testing.assert_array_equal(clean + 1, noisy)
     assert not np.array_equal(clean, IMAGES)
+
+
+def test_some_color_images_become_gray_with_the_same_noise_in_each_channel() -> None:
+    clean, noisy = augmented(IMAGES, IMAGES + 1, gray=0.25, flip=True)
+    np.testing.assert_array_equal(clean + 1, noisy)
+    grays = np.ptp(clean, axis=3).max(axis=(1, 2)) == 0
+    assert 70 < grays.sum() < 130
+    greens = np.sort(IMAGES[grays, ..., 1].ravel())
+    np.testing.assert_array_equal(np.sort(clean[grays, ..., 0].ravel()), greens)

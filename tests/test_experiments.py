@@ -11,12 +11,13 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 from PIL import Image
 
+from denoiser import Denoiser
 from denoiser import scores as metrics
-from denoiser.model import DENOISER, Denoiser
 from pipeline.params import load_yaml
 from tests.conftest import ROOT, Clone, write_csv
 from tools import experiment, results
 from tools.command import set_params
+from training.onnx_export import DENOISER
 
 NAMES = sorted(path.stem for path in (ROOT / "experiments").glob("*.yaml"))
 
@@ -54,7 +55,7 @@ def test_every_preset_runs_shortened(tmp_path: Path, monkeypatch: pytest.MonkeyP
         params = load_yaml(str(folder / "params.yaml"))
         for csv in ("train", "test"):
             write_csv(folder / f"data/raw/{csv}.csv", 20, 12)
-        pictures = (params["load"][key] for key in ("train", "test", "noisy_train", "noisy_test"))
+        pictures = {params["load"][key] for key in ("train", "test", "noisy_train", "noisy_test")}
         for pictures_folder in (folder / path for path in pictures if not path.endswith(".csv")):
             pictures_folder.mkdir(parents=True)
             for number in range(5):
@@ -69,7 +70,7 @@ def test_every_preset_runs_shortened(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for name, folder in zip(NAMES, groups["export"], strict=True):
         noisy, denoised = (np.load(folder / f"data/{x}/x_test.npy") for x in ("noisy", "denoised"))
         assert np.isfinite(denoised).all(), name
-        result = np.concatenate(list(Denoiser(str(folder / DENOISER))(noisy[0])))
+        result = Denoiser(str(folder / DENOISER))(noisy[0])
         assert result.shape == denoised[0].shape, name
 
 

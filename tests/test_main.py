@@ -14,7 +14,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from denoiser import __main__ as program
+from denoiser import command
 from tests import onnx_models
 from tests.conftest import ROOT, max_file_size
 
@@ -34,7 +34,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs the program in this process and returns the lines on standard error."""
 
     def run(words: str, status: int = 0) -> list[str]:
-        assert program.main(words.split()) == status
+        assert command.main(["--model", "models/denoiser.onnx", *words.split()]) == status
         return capsys.readouterr().err.splitlines()
 
     return run
@@ -133,7 +133,7 @@ def test_a_folder_is_denoised_with_its_sub_folders_and_replaced_with_overwrite(r
     skipped, broken, half = run("in -o out", status=1)
     written = sorted(path.relative_to("out").as_posix() for path in Path("out").rglob("*.*"))
     assert written == ["a.png", "deep/d.jpg", "deep/er/é b.PNG"]
-    assert skipped == "in: skipped because of their suffixes: notes.txt, photo.raw"
+    assert skipped == "skipped because of their suffixes: in/notes.txt, in/photo.raw"
     assert broken.startswith("in/b.png is not a picture that Pillow can read")
     assert half.startswith("in/deep/half.jpg cannot be read (")
     run("in/a.png -o one.png")
@@ -160,7 +160,7 @@ def test_a_folder_is_denoised_with_its_sub_folders_and_replaced_with_overwrite(r
         ("photo.png -o b.png --clean c.png", "c.png: there is no such file"),
         ("photo.png -o b.png --clean mode.png", "photo.png: the clean picture mode.png differs in"),
         ("photo.png -o b.png --clean size.png", "photo.png: the clean picture size.png differs in"),
-        ("photo.png -o b.png --model x", "x: no such model; run `dvc repro`"),
+        ("photo.png -o b.png --model x", "x: no such model; pass photo"),
         ("photo.png -o b.png --model photo.png", "photo.png cannot be loaded"),
         ("photo.png -o b.png --model a.keras", "a.keras is a model of Keras"),
     ],
@@ -207,7 +207,8 @@ def test_standard_output_that_is_closed_is_reported_in_one_line(closed: bool) ->
     save("photo.png", "RGB")
     reading, writing = os.pipe()
     os.close(reading)
-    command = f"{sys.executable} -m denoiser photo.png -o - {'>&-' if closed else ''}"
+    command = f"{sys.executable} -m denoiser --model models/denoiser.onnx photo.png -o - "
+    command += ">&-" if closed else ""
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, shell=True, env=env, stdout=writing, stderr=subprocess.PIPE)
     os.close(writing)
@@ -295,7 +296,7 @@ REJECTED |= {"--unclipped": "--unclipped requires --noisy"}
 @pytest.mark.parametrize("option", REJECTED)
 def test_rejects_invalid_options(capsys: pytest.CaptureFixture[str], option: str) -> None:
     with pytest.raises(SystemExit) as error:
-        program.main(["a.png", "-o", "b.png", option])
+        command.main(["a.png", "-o", "b.png", option])
     assert error.value.code == 2
     assert REJECTED[option] in capsys.readouterr().err
 
@@ -306,7 +307,8 @@ def test_rejects_invalid_options(capsys: pytest.CaptureFixture[str], option: str
 def test_a_process_reads_standard_input_and_imports_nothing_slow() -> None:
     """A whole run on a small picture takes 0.3 s; SciPy or TensorFlow alone would take longer."""
     image = save("photo.png", "RGB")
-    command = [sys.executable, "-X", "importtime", "-m", "denoiser", "-", "-o", "-"]
+    command = [sys.executable, "-X", "importtime", "-m", "denoiser", "-"]
+    command += ["--model", "models/denoiser.onnx"]
     content, env = Path("photo.png").read_bytes(), {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, capture_output=True, check=True, input=content, env=env)
     with Image.open(io.BytesIO(done.stdout)) as clean:

@@ -36,8 +36,9 @@ def fit(
 
     def prepare(counters: Any, *images: Any) -> tuple[Any, ...]:
         rng = DeviceGenerator(7, counters[0])
-        (clean,) = augment(images, rng, flip=True, shift=2, rotate=True)
-        return noise.add_noise(clean, fresh, 0.5, rng, keras.ops), clean
+        (clean,) = images
+        noisy = noise.add_noise(clean, fresh, 0.5, rng, keras.ops)
+        return augment((noisy, clean), rng, flip=True, shift=2, rotate=True, gray=0)
 
     network, arrays = build(kind, SHAPE, precision), [CLEAN] if fresh else [NOISY, CLEAN]
     prepared = prepare if fresh else None

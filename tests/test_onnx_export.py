@@ -40,8 +40,8 @@ def test_a_dense_network_gives_the_same_results_in_float32(
     path = f"{tmp_path}/model.onnx"
     export_network(trained, PARAMS | {"kind": "dense", "activation": activation}, path, METADATA)
     denoiser, images = Denoiser(path), RNG.random((5, 7, 7, 3), np.float32)
-    denoised = [np.concatenate(list(denoiser(image))) for image in images]
-    np.testing.assert_allclose(denoised, expected(images), atol=1e-5)
+    denoised = [denoiser(image) for image in images]
+    np.testing.assert_allclose(denoised, np.clip(expected(images), 0, 1), atol=1e-5)
     assert denoiser.metadata == METADATA | {"channels": "3", "side": "7"}
 
 
@@ -58,7 +58,7 @@ def test_tiles_of_an_exported_network_give_the_results_of_keras(
     export_network(trained, PARAMS | params | {"kind": kind}, path, METADATA)
     denoiser, expected = Denoiser(path), build(kind, image.shape, **params)(image[None])[0]
     assert np.ptp(expected) > 0.01
-    np.testing.assert_allclose(np.concatenate(list(denoiser(image))), expected, atol=1e-5)
+    np.testing.assert_allclose(denoiser(image), np.clip(expected, 0, 1), atol=1e-5)
     radius = networks.unet_reach([4, 8], params.get("convolutions", 1))[1]
     assert denoiser.metadata == METADATA | {"channels": "3", "scale": "2", "radius": str(radius)}
 

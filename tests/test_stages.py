@@ -20,12 +20,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 from sklearn.model_selection import train_test_split
 
-from denoiser import model, noise, scores
+from denoiser import Denoiser, noise, scores
+from denoiser.ensemble import ensemble
 from denoiser.errors import InputError
 from pipeline import figures, npy, params
 from stages import add_noise, baselines, evaluate, load, plot, split
 from tests.conftest import SetParams, error_line, one_core, run_stage, run_stages, write_csv
-from training import backend, networks, optimizers
+from training import backend, networks, onnx_export, optimizers
 
 SPLITS = ("val", "test")
 VARIANTS = ("noisy", "denoised")
@@ -214,15 +215,15 @@ def test_predict_and_the_exported_model_give_the_same_images(
     for name, count in (("val", 2003), ("test", 3)):
         np.save(f"data/noisy/x_{name}.npy", images[:count])
     run_stages("predict", "export")
-    denoiser = model.Denoiser(model.DENOISER, "cpu")
+    denoiser = Denoiser(onnx_export.DENOISER, "cpu")
     text = {"data": "fashion-mnist", "noise": "gaussian 0 to 0.25, not clipped"}
     assert denoiser.metadata == text | {"side": "3", "channels": "1"}
     for name in ("val", "test"):
         images, denoised = (np.load(f"data/{folder}/x_{name}.npy") for folder in VARIANTS)
-        expected = model.ensemble(images, lambda x: np.asarray(network(x)))
+        expected = ensemble(images, lambda x: np.asarray(network(x)))
         np.testing.assert_allclose(denoised, expected, atol=1e-6)
-        (band,) = denoiser(images[0], average=True)
-        np.testing.assert_allclose(band, denoised[0], atol=1e-6)
+        one = denoiser(images[0], ensemble=True)
+        np.testing.assert_allclose(one, denoised[0], atol=1e-6)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
-"""`make demo`: a local web page that compares a model with a classical method.
+"""`make demo`: the page of `denoise --page`, with a second tab for the experiments.
 
-The page adds noise to a test image or to a picture file, and shows the results of both. The
-classical method is tuned on training images with the same kind and amount of noise.
+The second tab adds noise to a test image or to a picture file, and shows the results of a model of
+an experiment and of a classical method, which is tuned on training images with the same noise.
 """
 
 import functools
@@ -11,21 +11,19 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-
-import gradio as gr
 import numpy as np
 import numpy.typing as npt
 
-from denoiser import classical, noise, picture_files, scores
+from denoiser import noise, page, picture_files, scores
 from denoiser.errors import InputError
-from denoiser.model import DENOISER, Denoiser
-from pipeline import params
+from denoiser.model import Denoiser
+from denoiser.page import gr
+from pipeline import classical, params
 from pipeline.npy import NpyReader
 from pipeline.process import run_main
 from tools.command import output, read_cached
 from tools.experiment import commit_of
+from training.onnx_export import DENOISER
 
 DATA = {name: f"data/split/x_{name}.npy" for name in ("train", "test")}
 MIN_SIDE = scores.WINDOW  # pixels
@@ -38,19 +36,16 @@ Image = npt.NDArray[np.float32]  # (side, side, channels), in [0, 1]
 
 
 def main() -> None:
-    for path in DATA.values():
-        if not Path(path).is_file():
-            raise InputError(f"{path} does not exist: run `dvc repro` first")
-    # Gradio connects to the page when it starts, which a proxy could not.
-    for name in ("no_proxy", "NO_PROXY"):
-        os.environ[name] = f"{os.environ.get(name, '')},127.0.0.1"
-    page(model_names(), params.read(params.Noise)).launch(
-        server_name="127.0.0.1",
-        share=False,
-        ssr_mode=False,
-        footer_links=[],
-        theme=gr.themes.Default(font="sans-serif", font_mono="monospace"),
-    )
+    with gr.Blocks(title="Denoise pictures", analytics_enabled=False) as blocks:
+        with gr.Tab("Denoise"):
+            page.denoise_tab()
+        with gr.Tab("Experiments"):
+            names = model_names()
+            if names and all(Path(path).is_file() for path in DATA.values()):
+                experiments_tab(names, params.read(params.Noise))
+            else:
+                gr.Markdown("Run `dvc repro` first: it creates the images and the model.")
+    page.launch(blocks)
 
 
 def model_names() -> list[str]:
@@ -60,8 +55,6 @@ def model_names() -> list[str]:
     """
     workspace = [DENOISER] if Path(DENOISER).is_file() else []
     names = output("dvc", "exp", "list", "--all-commits", "--names-only").split()
-    if not (workspace or names):
-        raise InputError(f"{DENOISER} does not exist, and there is no experiment: run `dvc repro`")
     return workspace + sorted(set(names))
 
 
@@ -103,7 +96,7 @@ def compare(
     version = str(os.stat(model).st_mtime_ns) if model == DENOISER else commit_of(model)
     denoiser = load_model(model, version)
     noisy = noise.add_noise(clean[None], kind, amount, noise.generator(SEED, "test", 0))
-    denoised = np.clip(np.concatenate(list(denoiser(noisy[0]))), 0, 1)[None]
+    denoised = denoiser(noisy[0])[None]
     filtered = tune(method, kind, amount)(noisy)
     return [
         (f"**{title}**<br>{describe(scores.score(clean[None], images))}", images[0])
@@ -117,39 +110,34 @@ def describe(score: scores.Scores) -> str:
     return f"PSNR {score['psnr'][0]:.2f} dB" + ("" if np.isnan(ssim) else f", SSIM {ssim:.3f}")
 
 
-def page(names: list[str], defaults: params.Noise) -> Any:
-    """The page, gr.Blocks; `names` are the models, `defaults` is the noise at the start."""
+def experiments_tab(names: list[str], defaults: params.Noise) -> None:
+    """Adds the components; `names` are the models, `defaults` is the noise at the start."""
     with NpyReader(DATA["test"]) as images:
         last = len(images) - 1
-    with gr.Blocks(title="Denoise an image", analytics_enabled=False) as blocks:
-        gr.Markdown("# Denoise an image\nChoose a test image, or upload a picture.")
-        with gr.Row():
-            index = gr.Slider(0, last, 0, step=1, label="Test image")
-            upload = gr.File(label="Picture (instead of the test image)", height=120)
-        with gr.Row():
-            given = defaults.kind in noise.KINDS  # not pairs
-            start = defaults.kind if given else "uniform"
-            kind = gr.Dropdown(list(noise.KINDS), value=start, label="Noise")
-            strength = float(np.max(defaults.amount)) if given else 0.9
-            maximum = noise.KINDS[start].maximum
-            amount = gr.Slider(
-                0, maximum, min(strength, maximum), step=0.01, label="Amount of noise"
-            )
-            model = gr.Dropdown(names, value=names[0], label="Model")
-            method = gr.Dropdown(list(classical.TUNED), value="tv", label="Classical method")
-        outputs: list[Any] = []
-        with gr.Row():
-            for _ in range(4):
-                with gr.Column(min_width=240):
-                    outputs.append(gr.Markdown())
-                    outputs.append(gr.Image(format="png", show_label=False, buttons=[]))
-        inputs: list[Any] = [index, upload, kind, amount, model, method]
-        options: Any = {"show_progress": "hidden", "trigger_mode": "always_last"}
-        for component in inputs:
-            component.change(update, inputs, outputs, **options)
-        kind.change(limit, [kind, amount], amount)
-        blocks.load(update, inputs, outputs)
-    return blocks
+    with gr.Row():
+        index = gr.Slider(0, last, 0, step=1, label="Test image")
+        upload = gr.File(label="Picture (instead of the test image)", height=120)
+    with gr.Row():
+        given = defaults.kind in noise.KINDS  # not pairs
+        start = defaults.kind if given else "uniform"
+        kind = gr.Dropdown(list(noise.KINDS), value=start, label="Noise")
+        strength = float(np.max(defaults.amount)) if given else 0.9
+        maximum = noise.KINDS[start].maximum
+        amount = gr.Slider(0, maximum, min(strength, maximum), step=0.01, label="Amount of noise")
+        model = gr.Dropdown(names, value=names[0], label="Model")
+        method = gr.Dropdown(list(classical.TUNED), value="tv", label="Classical method")
+    outputs: list[Any] = []
+    with gr.Row():
+        for _ in range(4):
+            with gr.Column(min_width=240):
+                outputs.append(gr.Markdown())
+                outputs.append(gr.Image(format="png", show_label=False, buttons=[]))
+    inputs: list[Any] = [index, upload, kind, amount, model, method]
+    options: Any = {"show_progress": "hidden", "trigger_mode": "always_last"}
+    for component in inputs:
+        component.change(update, inputs, outputs, **options)
+    kind.change(limit, [kind, amount], amount)
+    gr.on(None, update, inputs, outputs)
 
 
 def limit(kind: str, amount: float) -> Any:
@@ -163,16 +151,13 @@ def update(
 ) -> list[Any]:
     """The titles and images of the page: the clean image and each result."""
     amount = min(amount, noise.KINDS[kind].maximum)  # the slider may not be updated yet
-    try:
+    with page.errors_as_messages(path):
         if path is None:
             with NpyReader(DATA["test"]) as images:
                 clean = images.rows(int(index), int(index) + 1)[0]
         else:
             clean = read_picture(path)
         results = compare(clean, kind, amount, model, method)
-    except (InputError, OSError, MemoryError) as error:
-        text = str(error) if path is None else str(error).replace(path, Path(path).name)
-        raise gr.Error(text, duration=None, print_exception=False) from error
     outputs: list[Any] = []
     for title, image in [("**clean**<br>&nbsp;", clean), *results]:
         outputs += [title, enlarge(image)]

@@ -4,7 +4,9 @@ import dataclasses
 import json
 import os
 import platform
+import shutil
 import statistics
+import subprocess
 from pathlib import Path
 
 FOLDER = Path(__file__).parent.parent / "benchmarks/results"  # a file for each benchmark
@@ -48,7 +50,10 @@ def median(values: Values) -> str:
 
 
 def processor() -> str:
-    """The model, the number of cores and the vector extensions, as in "AMD EPYC, 2 cores, AVX2"."""
+    """The GPU if there is one, the processor, its cores and vector extensions.
+
+    For example "AMD EPYC, 2 cores, AVX2", or "NVIDIA H200, AMD EPYC, 2 cores, AVX2".
+    """
     model, flags = platform.processor() or platform.machine(), set[str]()
     if (cpuinfo := Path("/proc/cpuinfo")).exists():
         lines = [line.partition(":") for line in cpuinfo.read_text().splitlines()]
@@ -56,4 +61,8 @@ def processor() -> str:
         model, flags = fields.get("model name", model), set(fields.get("flags", "").split())
     names = {"avx2": "AVX2", "avx512f": "AVX-512", "amx_bf16": "AMX"}
     extensions = [name for flag, name in names.items() if flag in flags]
-    return ", ".join([model, f"{os.cpu_count()} cores", *extensions[-2:]])
+    gpus = list[str]()
+    if shutil.which("nvidia-smi"):
+        command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+        gpus = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()[:1]
+    return ", ".join([*gpus, model, f"{os.cpu_count()} cores", *extensions[-2:]])

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from denoiser import classical, files, noise, picture_files, scores
-from denoiser.__main__ import SEED
+from denoiser.command import SEED
 from denoiser.errors import InputError
 from denoiser.model import DENOISER, Denoiser
 from pipeline import figures

@@ -8,6 +8,8 @@ from typing import Any
 from denoiser import files
 from training import networks
 
+DENOISER = "models/denoiser.onnx"
+
 
 def export_network(
     trained: Any, params: Mapping[str, Any], path: str | Path, metadata: dict[str, str]
