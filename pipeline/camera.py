@@ -16,6 +16,7 @@ from PIL import Image
 UInt8 = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.floating[Any]]
 
+ZOOM = 1.0, 2.0  # the enlargement of the picture: a large picture is smooth at the level of pixels
 GAINS = 1.4, 2.2  # of red and blue, which the white balance multiplies
 SHOT = 5e-5, 8e-3  # the variance of the light per unit of light: low to high ISO
 READ_SLOPE, READ_OFFSET, READ_SPREAD = 2.18, 1.2, 0.26  # log variance in the dark, given log shot
@@ -34,7 +35,7 @@ def take_picture(pixels: UInt8, seed: list[int]) -> tuple[UInt8, UInt8]:
     arguments.
     """
     rng = np.random.default_rng(seed)
-    light = to_light(pixels.astype(np.float32) / 255)
+    light = to_light(enlarge(pixels, rng).astype(np.float32) / 255)
     gains = np.array([rng.uniform(*GAINS), 1, rng.uniform(*GAINS)], np.float32)
     raw = mosaic(light / gains)
     log_shot = rng.uniform(*np.log(SHOT))
@@ -51,6 +52,19 @@ def take_picture(pixels: UInt8, seed: list[int]) -> tuple[UInt8, UInt8]:
     clean_pixels, noisy_pixels = (np.rint(image * 255).astype(np.uint8) for image in developed)
     half_chroma = bool(rng.random() < HALF_CHROMA)
     return clean_pixels, jpeg(noisy_pixels, int(rng.integers(*QUALITY, endpoint=True)), half_chroma)
+
+
+def enlarge(pixels: UInt8, rng: np.random.Generator) -> UInt8:
+    """A part of the picture, enlarged to the size of the picture by bicubic interpolation."""
+    height, width, _ = pixels.shape
+    zoom = rng.uniform(*ZOOM)
+    part_height, part_width = round(height / zoom), round(width / zoom)
+    left = int(rng.integers(width - part_width, endpoint=True))
+    top = int(rng.integers(height - part_height, endpoint=True))
+    box = left, top, left + part_width, top + part_height
+    return np.asarray(
+        Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC, box)
+    )
 
 
 def to_light(srgb: Floats) -> Floats:
