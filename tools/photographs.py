@@ -1,107 +1,190 @@
-"""`make photographs`: scores the preset `photos` on whole photographs, as published tables do.
+"""`make photographs`: scores the models that come with the package on whole photographs.
 
-The photographs of Set12 and BSD68 get Gaussian noise of 25/255 that is not clipped. The mean PSNR
-is stored in experiments/photographs.csv, and a picture with parts of photographs in
-experiments/photographs.png.
+Each model denoises each set of photographs that is in data/photos, beside non-local means of OpenCV
+and BM3D (Dabov et al., "Image denoising by sparse 3-D transform-domain collaborative filtering",
+2007), in the same run. The mean PSNR and the seconds per picture are stored in
+experiments/photographs.csv, and parts of photographs in experiments/photographs.png.
 """
 
+import functools
 import sys
-import tempfile
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import bm3d
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from denoiser import classical, files, noise, picture_files, scores
+from denoiser import Denoiser, files, noise, picture_files, scores
 from denoiser.command import SEED
 from denoiser.errors import InputError
-from denoiser.model import DENOISER, Denoiser
 from pipeline import figures
 from pipeline.process import run_main
-from tools import experiment
-from tools.command import read_cached
+from tools.experiment import PRESETS
+from tools.measurements import processor
 
-SIGMA = 25 / 255
-SETS = {"Set12": "data/photos/Set12", "BSD68": "data/photos/BSD68"}
-METHODS = {"photos": False, "photos with `--ensemble`": True}
-TABLE = experiment.PRESETS / "photographs.csv"
-PICTURE = experiment.PRESETS / "photographs.png"
-# A part of a photograph of Set12: the file, and the row and column of its upper left corner.
-PARTS = [
-    ("01.png", 50, 80),
-    ("02.png", 80, 90),
-    ("03.png", 100, 70),
-    ("04.png", 40, 60),
-    ("05.png", 80, 80),
-    ("07.png", 30, 90),
-    ("08.png", 230, 210),
-    ("09.png", 350, 380),
-]
+FOLDER = Path("data/photos")
+GAUSSIAN_SETS = ("Set12", "BSD68", "CBSD68")
+SIGMAS = (15, 25, 50)  # levels of 255
+REAL_SET = "PolyU"  # has a folder `clean` and a folder `noisy`
+MODELS = ("photo", "photo-gaussian")
+NLM_STRENGTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24)
+TUNING_PICTURES = 4
+BM3D_SECONDS = 60  # per set and noise; it takes too long for all pictures
+REAL_SIGMA = 15  # the best strength of BM3D for PolyU
+TABLE, FIGURE = PRESETS / "photographs.csv", PRESETS / "photographs.png"
 SIDE = 96  # pixels
+# Parts of PolyU: the start of the file's name, and the row and column of the upper left corner.
+PARTS = [
+    ("Canon5D2_5_160_3200_plug_11", 100, 120),
+    ("Canon5D2_5_160_6400_bicycle_10", 120, 20),
+    ("Nikon", 200, 200),
+    ("Sony", 200, 200),
+    ("Canon80D", 200, 200),
+    ("Canon600D", 200, 200),
+]
 
 Image = npt.NDArray[np.float32]  # (height, width, channels), in [0, 1] unless noisy
-Photographs = dict[str, Image]  # by the name of the file
+Method = Callable[[Image], Image]
+
+
+class Pair(NamedTuple):
+    """A photograph without and with noise."""
+
+    name: str
+    clean: Image
+    noisy: Image
 
 
 def main() -> None:
-    for name, folder in SETS.items():
-        if not Path(folder).is_dir():
-            raise InputError(f"{folder} is missing: docs/usage.md says where {name} comes from")
-    commit = experiment.commit_of("photos")
-    if not commit:
-        raise InputError("there is no experiment 'photos': make experiment NAME=photos")
-    with tempfile.TemporaryDirectory() as parent:
-        model = Path(parent, "photos.onnx")
-        model.write_bytes(read_cached(commit, DENOISER))
-        denoiser = Denoiser(str(model))
-    clean = {name: read(folder) for name, folder in SETS.items()}
-    noisy = {name: {file: add_noise(image) for file, image in clean[name].items()} for name in SETS}
-    images = {"original": parts(clean["Set12"]), "noisy": parts(noisy["Set12"])}
-    images["nlm"] = classical.TUNED["nlm"](images["noisy"], images["original"])[1](images["noisy"])
-    table = pd.DataFrame(index=pd.Index(METHODS, name="method"))
-    for (method, average), label in zip(METHODS.items(), ("photos", "ensemble"), strict=True):
-        for name in SETS:
-            results = {
-                file: np.clip(np.concatenate(list(denoiser(image, average))), 0, 1)
-                for file, image in noisy[name].items()
-            }
-            psnr = mean_psnr(clean[name], results)
-            table.loc[method, name] = round(psnr, 2)
-            print(f"{name}, {method}: {psnr:.2f} dB", flush=True)
-            if name == "Set12":
-                images[label] = parts(results)
+    if not any(FOLDER.glob("*")):
+        raise InputError(f"{FOLDER} has no photographs: docs/usage.md says where they come from")
+    models: dict[str, Method] = {name: Denoiser(name) for name in MODELS}
+    rows = []
+    for name, kind, pairs in conditions():
+        sigma = REAL_SIGMA if kind == "camera" else float(kind) if kind != "none" else 0
+        methods = dict(models)
+        if sigma:
+            methods["nlm"] = tune_nlm(pairs[:TUNING_PICTURES])
+            methods["bm3d"] = functools.partial(block_matching, sigma=sigma / 255)
+        for method, denoise in methods.items():
+            row = measure(denoise, pairs, BM3D_SECONDS if method == "bm3d" else float("inf"))
+            rows.append({"set": name, "noise": kind, "method": method} | row)
+            print({key: rows[-1][key] for key in list(rows[-1])[:6]}, flush=True)
+        if kind == "camera":
+            draw(pairs, methods)
     with files.atomic_write(TABLE) as path:
-        table.to_csv(path)
-    psnrs = scores.score(images["original"], images["ensemble"])["psnr"]
-    title = "Parts of Set12 through each method, and the PSNR of the ensemble"
-    figures.save(figures.rows(images, psnrs, title, "gray"), PICTURE)
+        table = pd.DataFrame(rows).assign(processor=processor())
+        table.to_csv(path, index=False, float_format="%.4g")
 
 
-def read(folder: str) -> Photographs:
-    """All photographs of a folder."""
-    names = picture_files.list_files(folder)
+def conditions() -> Iterator[tuple[str, str, list[Pair]]]:
+    """Yields the name of a set, its noise, and its pictures in random order.
+
+    The noise is "camera", the standard deviation of Gaussian noise as text, or "none".
+    """
+    if (FOLDER / REAL_SET).is_dir():
+        clean, noisy = (read(FOLDER / REAL_SET / kind) for kind in ("clean", "noisy"))
+        yield REAL_SET, "camera", shuffled([Pair(key, clean[key], noisy[key]) for key in clean])
+        yield REAL_SET, "none", [Pair(key, clean[key], clean[key]) for key in clean]
+    for name in GAUSSIAN_SETS:
+        if (FOLDER / name).is_dir():
+            photographs = read(FOLDER / name)
+            yield name, "none", [Pair(key, image, image) for key, image in photographs.items()]
+            for sigma in SIGMAS:
+                pairs = [
+                    Pair(key, image, add_noise(image, sigma)) for key, image in photographs.items()
+                ]
+                yield name, str(sigma), shuffled(pairs)
+
+
+def measure(denoise: Method, pairs: list[Pair], seconds: float) -> dict[str, Any]:
+    """The scores of a method on the pictures that it denoises within a time."""
+    psnrs, noisy_psnrs = list[float](), list[float]()
+    start = time.perf_counter()
+    while len(psnrs) < len(pairs) and time.perf_counter() - start < seconds:
+        pair = pairs[len(psnrs)]
+        psnrs.append(psnr(pair.clean, np.clip(denoise(pair.noisy), 0, 1)))
+        noisy_psnrs.append(psnr(pair.clean, pair.noisy))
+    duration = (time.perf_counter() - start) / len(psnrs)
+    means = {"noisy_psnr": np.mean(noisy_psnrs), "psnr": np.mean(psnrs)}
+    least = min(np.subtract(psnrs, noisy_psnrs))
+    return {"pictures": len(psnrs)} | means | {"least_gain": least, "seconds": duration}
+
+
+def psnr(clean: Image, image: Image) -> float:
+    return float(scores.psnr(clean[None].astype(np.float64), image[None].astype(np.float64))[0])
+
+
+def read(folder: Path) -> dict[str, Image]:
+    """All photographs of a folder by name."""
+    names = picture_files.list_files(str(folder))
     return {name: picture_files.read(f"{folder}/{name}").image() for name in names}
 
 
-def add_noise(image: Image) -> Image:
-    """A photograph with the noise that the command line adds."""
+def shuffled(pairs: list[Pair]) -> list[Pair]:
+    order = np.random.default_rng(SEED).permutation(len(pairs))
+    return [pairs[n] for n in order]
+
+
+def add_noise(image: Image, sigma: float) -> Image:
+    """A photograph with the noise that the command `denoise` adds, not clipped."""
     rng = np.random.default_rng(SEED)
-    noisy: Image = noise.add_noise(image[None], "gaussian", SIGMA, rng, clip=False)[0]
+    noisy: Image = noise.add_noise(image[None], "gaussian", sigma / 255, rng, clip=False)[0]
     return noisy
 
 
-def mean_psnr(clean: Photographs, denoised: Photographs) -> float:
-    """The mean PSNR in dB of photographs of any sizes."""
-    pairs = ((clean[name][None], image[None]) for name, image in denoised.items())
-    return float(scores.score_all(pairs)["psnr"].mean())
+def tune_nlm(pairs: list[Pair]) -> Method:
+    """Non-local means of OpenCV with the best strength for these pictures."""
+
+    def mean_psnr(strength: float) -> float:
+        denoised = ((pair.clean, non_local_means(pair.noisy, strength)) for pair in pairs)
+        return float(np.mean([psnr(*images) for images in denoised]))
+
+    return functools.partial(non_local_means, strength=max(NLM_STRENGTHS, key=mean_psnr))
 
 
-def parts(photographs: Photographs) -> Image:
-    """The PARTS of photographs, shape (n, SIDE, SIDE, 1)."""
-    return np.stack(
-        [photographs[file][top : top + SIDE, left : left + SIDE] for file, top, left in PARTS]
-    )
+def non_local_means(image: Image, strength: float) -> Image:
+    """Non-local means of OpenCV, which takes 8 bits."""
+    pixels = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    if pixels.shape[2] == 1:
+        denoised = cv2.fastNlMeansDenoising(pixels[:, :, 0], None, strength)[:, :, None]
+    else:
+        denoised = cv2.fastNlMeansDenoisingColored(pixels, None, strength, strength)
+    return denoised.astype(np.float32) / 255
+
+
+def block_matching(image: Image, sigma: float) -> Image:
+    """BM3D of the package bm3d, for a known standard deviation of the noise."""
+    if image.shape[2] == 1:
+        return np.asarray(bm3d.bm3d(image[:, :, 0], sigma), np.float32)[:, :, None]
+    return np.asarray(bm3d.bm3d_rgb(image, sigma), np.float32)
+
+
+def draw(pairs: list[Pair], methods: dict[str, Method]) -> None:
+    """Draws the PARTS of the photographs with camera noise through each method."""
+
+    def part(image: Image, top: int, left: int) -> Image:
+        return image[top : top + SIDE, left : left + SIDE]
+
+    found = [
+        (next(pair for pair in pairs if pair.name.startswith(start)), top, left)
+        for start, top, left in PARTS
+    ]
+    images = {
+        "clean": np.stack([part(pair.clean, *corner) for pair, *corner in found]),
+        "noisy": np.stack([part(pair.noisy, *corner) for pair, *corner in found]),
+    }
+    for name in ("nlm", "bm3d", "photo"):
+        results = [part(methods[name](pair.noisy), *corner) for pair, *corner in found]
+        images[name] = np.clip(np.stack(results), 0, 1)
+    psnrs = scores.score(images["clean"], images["photo"])["psnr"]
+    title = "Parts of photographs of PolyU through each method, and the PSNR of the model photo"
+    figures.save(figures.rows(images, psnrs, title, "gray"), FIGURE)
 
 
 if __name__ == "__main__":
