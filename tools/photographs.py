@@ -155,7 +155,7 @@ def non_local_means(image: Image, strength: float) -> Image:
         denoised = cv2.fastNlMeansDenoising(pixels[:, :, 0], None, strength)[:, :, None]
     else:
         denoised = cv2.fastNlMeansDenoisingColored(pixels, None, strength, strength)
-    return denoised.astype(np.float32) / 255
+    return np.asarray(denoised, np.float32) / np.float32(255)
 
 
 def block_matching(image: Image, sigma: float) -> Image:
