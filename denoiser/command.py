@@ -1,6 +1,7 @@
 """The command `denoise`, which denoises pictures with a trained model."""
 
 import argparse
+import importlib.util
 import itertools
 import sys
 from collections.abc import Sequence
@@ -37,6 +38,8 @@ def main(words: Sequence[str] | None = None) -> int:
         jobs, left_out = picture_paths.find_jobs(
             images, options.output, options.clean, options.overwrite
         )
+        if (options.noisy or options.clean) and not importlib.util.find_spec("skimage"):
+            raise InputError("scores need the package scikit-image: pip install scikit-image")
         denoiser = Denoiser(options.model, options.device)
         if denoiser.warning:
             report(denoiser.warning)

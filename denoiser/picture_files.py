@@ -166,7 +166,7 @@ def read_picture(
             pixels, white, alpha = to_16_bits(path, file, white, losses)
         else:
             pixels, white, alpha = to_8_bits(file)
-            if ";16" in raw or (file.format == "PPM" and int(arguments[1]) > WHITE_8):
+            if ";16" in raw or (file.format == "PPM" and white_of_ppm(arguments) > WHITE_8):
                 losses.append("its 16 bits per channel are reduced to 8")
     pixels = np.ascontiguousarray(pixels.reshape(*pixels.shape[:2], -1))
     profile = file.info.get("icc_profile") or b""
@@ -194,6 +194,11 @@ def errors_of(path: str) -> Iterator[None]:
         elif isinstance(error, OSError) and error.errno:
             message = f": {os.strerror(error.errno).lower()}"
         raise InputError(path + message) from error
+
+
+def white_of_ppm(arguments: str | tuple[Any, ...]) -> int:
+    """The value of white in a PPM; Pillow passes it to its decoder unless it is 255."""
+    return WHITE_8 if isinstance(arguments, str) else int(arguments[1])
 
 
 def read_exif(file: Image.Image) -> bytes | None:

@@ -146,6 +146,52 @@ def test_a_folder_is_denoised_with_its_sub_folders_and_replaced_with_overwrite(r
     np.testing.assert_allclose(pixels("in/a.png"), before / 2, atol=0.51)
 
 
+def test_without_an_output_the_results_are_beside_the_pictures(run: Run) -> None:
+    for name in ("a.png", "b.PPM", "in/c.jpg", "in/deep/d.png"):
+        save(name if name != "b.PPM" else "b.ppm", "RGB")
+    Path("b.ppm").rename("b.PPM")
+    assert run("a.png b.PPM in") == []
+    for name in ("a-denoised.png", "b-denoised.png", "in-denoised/c.jpg", "in-denoised/deep/d.png"):
+        assert pixels(name).shape == (7, 9, 3), name
+    np.testing.assert_allclose(pixels("a-denoised.png"), pixels("a.png") / 2, atol=0.51)
+    os.chdir("in")
+    run(f". --model {Path.cwd().parent}/models/denoiser.onnx")
+    assert Path("../in-denoised/c.jpg").exists()
+
+
+def test_several_pictures_and_folders_are_written_to_one_folder(run: Run) -> None:
+    for name in ("a.png", "b.jpg", "in/a.png", "x/in/c.png"):
+        save(name, "RGB")
+    run("a.png b.jpg x/in -o out")
+    written = sorted(path.relative_to("out").as_posix() for path in Path("out").rglob("*.*"))
+    assert written == ["a.png", "b.jpg", "in/c.png"]
+    (line,) = run("a.png in/a.png -o other", status=1)
+    assert line == "a.png and in/a.png would both become other/a.png: denoise them separately"
+    assert not Path("other").exists()
+
+
+def test_a_list_of_pictures_may_have_missing_ones(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.png", "deep/é b.png"):
+        save(name, "RGB")
+    Path("list.txt").write_text("a.png\ngone.png\n\ndeep/é b.png\n", "utf-8")
+    (line,) = run("--files-from list.txt", status=1)
+    assert line == "gone.png: no such file or directory"
+    assert Path("a-denoised.png").exists()
+    assert Path("deep/é b-denoised.png").exists()
+    Path("list.txt").write_text("\n")
+    assert run("--files-from list.txt", status=1) == ["list.txt: the file has no lines"]
+    assert run("--files-from gone.txt", status=1) == ["gone.txt: no such file or directory"]
+
+
+def test_the_strength_mixes_the_result_with_the_picture(run: Run) -> None:
+    before = np.asarray(save("photo.png", "RGB"))
+    for strength in (0, 0.5, 1):
+        run(f"photo.png -o clean.png --strength {strength}")
+        np.testing.assert_allclose(pixels("clean.png"), before * (1 - strength / 2), atol=0.51)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -290,7 +336,9 @@ REJECTED = {
     for noise, reason in NOISE.items()
 }
 REJECTED |= {f"--white={x}": f"'{x}' is not a positive number" for x in "0 -1 x nan inf".split()}
+REJECTED |= {f"--strength={x}": f"'{x}' is not a number from 0 to 1" for x in "-0.1 1.1 x".split()}
 REJECTED |= {"--unclipped": "--unclipped requires --noisy"}
+REJECTED |= dict.fromkeys(["--page", "--files-from=x"], "pass pictures or folders, or --files-from")
 
 
 @pytest.mark.parametrize("option", REJECTED)

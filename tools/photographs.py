@@ -7,9 +7,10 @@ experiments/photographs.csv, and parts of photographs in experiments/photographs
 """
 
 import functools
+import math
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,9 +29,15 @@ from tools.experiment import PRESETS
 from tools.measurements import processor
 
 FOLDER = Path("data/photos")
-GAUSSIAN_SETS = ("Set12", "BSD68", "CBSD68")
-SIGMAS = (15, 25, 50)  # levels of 255
+SIGMAS = ("15", "25", "50")  # standard deviations of Gaussian noise, in levels of 255
 REAL_SET = "PolyU"  # has a folder `clean` and a folder `noisy`
+# The noises of each set. none: the PSNR shows how much a model changes a picture without noise.
+SETS = {
+    REAL_SET: ("camera", "none"),
+    "CBSD68": ("none", *SIGMAS),
+    "BSD68": SIGMAS,
+    "Set12": SIGMAS,
+}
 MODELS = ("photo", "photo-gaussian")
 NLM_STRENGTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24)
 TUNING_PICTURES = 4
@@ -65,41 +72,37 @@ def main() -> None:
         raise InputError(f"{FOLDER} has no photographs: docs/usage.md says where they come from")
     models: dict[str, Method] = {name: Denoiser(name) for name in MODELS}
     rows = []
-    for name, kind, pairs in conditions():
-        sigma = REAL_SIGMA if kind == "camera" else float(kind) if kind != "none" else 0
-        methods = dict(models)
-        if sigma:
-            methods["nlm"] = tune_nlm(pairs[:TUNING_PICTURES])
-            methods["bm3d"] = functools.partial(block_matching, sigma=sigma / 255)
-        for method, denoise in methods.items():
-            row = measure(denoise, pairs, BM3D_SECONDS if method == "bm3d" else float("inf"))
-            rows.append({"set": name, "noise": kind, "method": method} | row)
-            print({key: rows[-1][key] for key in list(rows[-1])[:6]}, flush=True)
-        if kind == "camera":
-            draw(pairs, methods)
+    for name, noises in SETS.items():
+        for kind in noises if (FOLDER / name).is_dir() else ():
+            pairs = read_pairs(name, kind)
+            methods = dict(models)
+            if kind != "none":
+                sigma = REAL_SIGMA if kind == "camera" else float(kind)
+                methods["nlm"] = tune_nlm(pairs[:TUNING_PICTURES])
+                methods["bm3d"] = functools.partial(block_matching, sigma=sigma / 255)
+            for method, denoise in methods.items():
+                row = measure(denoise, pairs, BM3D_SECONDS if method == "bm3d" else math.inf)
+                rows.append({"set": name, "noise": kind, "method": method} | row)
+                print(rows[-1], flush=True)
+            if kind == "camera":
+                draw(pairs, methods)
     with files.atomic_write(TABLE) as path:
         table = pd.DataFrame(rows).assign(processor=processor())
         table.to_csv(path, index=False, float_format="%.4g")
 
 
-def conditions() -> Iterator[tuple[str, str, list[Pair]]]:
-    """Yields the name of a set, its noise, and its pictures in random order.
-
-    The noise is "camera", the standard deviation of Gaussian noise as text, or "none".
-    """
-    if (FOLDER / REAL_SET).is_dir():
-        clean, noisy = (read(FOLDER / REAL_SET / kind) for kind in ("clean", "noisy"))
-        yield REAL_SET, "camera", shuffled([Pair(key, clean[key], noisy[key]) for key in clean])
-        yield REAL_SET, "none", [Pair(key, clean[key], clean[key]) for key in clean]
-    for name in GAUSSIAN_SETS:
-        if (FOLDER / name).is_dir():
-            photographs = read(FOLDER / name)
-            yield name, "none", [Pair(key, image, image) for key, image in photographs.items()]
-            for sigma in SIGMAS:
-                pairs = [
-                    Pair(key, image, add_noise(image, sigma)) for key, image in photographs.items()
-                ]
-                yield name, str(sigma), shuffled(pairs)
+def read_pairs(name: str, kind: str) -> list[Pair]:
+    """The photographs of a set with one of its noises, in random order."""
+    clean = read(FOLDER / name / "clean" if name == REAL_SET else FOLDER / name)
+    if kind == "camera":
+        noisy = read(FOLDER / name / "noisy")
+    elif kind == "none":
+        noisy = clean
+    else:
+        noisy = {file: add_noise(image, float(kind)) for file, image in clean.items()}
+    files_in_order = sorted(clean)
+    np.random.default_rng(SEED).shuffle(files_in_order)
+    return [Pair(file, clean[file], noisy[file]) for file in files_in_order]
 
 
 def measure(denoise: Method, pairs: list[Pair], seconds: float) -> dict[str, Any]:
@@ -124,11 +127,6 @@ def read(folder: Path) -> dict[str, Image]:
     """All photographs of a folder by name."""
     names = picture_files.list_files(str(folder))
     return {name: picture_files.read(f"{folder}/{name}").image() for name in names}
-
-
-def shuffled(pairs: list[Pair]) -> list[Pair]:
-    order = np.random.default_rng(SEED).permutation(len(pairs))
-    return [pairs[n] for n in order]
 
 
 def add_noise(image: Image, sigma: float) -> Image:

@@ -26,12 +26,13 @@ DOCUMENTS = (Path("README.md"), Path("docs/results.md"), Path("docs/experiments.
 DIGITS = {metric.label: metric.digits for metric in metrics.METRICS.values()}
 DATA_SECTIONS = ("fetch", "load", "split", "noise")  # they decide the noisy test images
 
-# PSNR (dB) of Set12 and BSD68 with Gaussian noise of 25/255; docs/results.md names the sources.
+# Published PSNR (dB) of Set12, BSD68 and CBSD68, each with Gaussian noise of 15, 25 and 50 of 255
+# levels; docs/results.md names the sources.
 PUBLISHED = {
-    "BM3D": (29.97, 28.57),
-    "WNNM": (30.26, 28.83),
-    "DnCNN-S": (30.44, 29.23),
-    "DRUNet": (30.94, 29.48),
+    "BM3D, CBM3D": (None, 29.97, None, 31.07, 28.57, 25.62, 33.52, 30.71, 27.38),
+    "DnCNN-B, CDnCNN-B": (32.68, 30.36, 27.21, 31.61, 29.16, 26.23, 33.89, 31.23, 27.92),
+    "FFDNet": (32.75, 30.43, 27.32, 31.63, 29.19, 26.29, 33.87, 31.21, 27.96),
+    "DRUNet": (33.25, 30.94, 27.90, 31.91, 29.48, 26.59, 34.30, 31.69, 28.51),
 }
 
 Rows = dict[str, Any]  # the cells of each row of a table, by column
@@ -44,6 +45,7 @@ def main() -> None:
         str(name): table.set_index("method")
         for name, table in experiment.read_rows(experiment.SCORES).groupby("preset")
     }
+    photos = pd.read_csv(photographs.TABLE, dtype={"noise": str})
     robustness = experiment.read_rows(experiment.ROBUSTNESS)
     presets = {name: read_params(name) for name in experiment.preset_names()}
     if missing := sorted(presets.keys() - scores.keys()):
@@ -55,7 +57,9 @@ def main() -> None:
     }
     tables = {
         "presets": preset_table(scores),
-        "photographs": photograph_table(scores),
+        "cameras": camera_table(photos),
+        "photographs": gaussian_table(photos),
+        "unchanged": unchanged_table(photos),
         "comparison": comparison(scores, ("default", "small")),
         "uniform": method_table(scores, presets, "unet"),
         "gaussian": method_table(scores, presets, "unet-gaussian"),
@@ -140,17 +144,42 @@ def guide_table(scores: Scores) -> str:
     return to_markdown(frame(rows, "method")[names], dict(zip(names, digits, strict=True)))
 
 
-def photograph_table(scores: Scores) -> str:
-    """The PSNR of whole photographs: published values, and those of `make photographs`."""
-    rows: Rows = {
-        method: dict(zip(photographs.SETS, psnr, strict=True)) | {"source": "published"}
-        for method, psnr in PUBLISHED.items()
+def camera_table(photos: pd.DataFrame) -> str:
+    """The methods on photographs of real cameras."""
+    table = photos[photos["noise"] == "camera"].sort_values("psnr").set_index("method")
+    table = table.assign(gain=table["psnr"] - table["noisy_psnr"])
+    names = {
+        "pictures": "pictures",
+        "noisy_psnr": "noisy (dB)",
+        "psnr": "denoised (dB)",
+        "gain": "gain (dB)",
+        "least_gain": "least gain (dB)",
+        "seconds": "seconds per picture",
     }
-    model = scores["photos"].loc["model"]
-    source = f"{model['minutes']:.0f} minutes on {model['processor']}"
-    for method, row in pd.read_csv(photographs.TABLE, index_col="method").iterrows():
-        rows[str(method).replace("photos", "**photos**")] = row.to_dict() | {"source": source}
-    return to_markdown(frame(rows, "method"), dict.fromkeys(photographs.SETS, 2))
+    table = bold_models(table[list(names)].rename(columns=names))
+    return to_markdown(table, dict.fromkeys(map(str, table), 2) | {"pictures": 0})
+
+
+def gaussian_table(photos: pd.DataFrame) -> str:
+    """The methods on photographs with Gaussian noise, beside published values."""
+    sets = ("Set12", "BSD68", "CBSD68")
+    columns = [f"{name} {sigma}" for name in sets for sigma in photographs.SIGMAS]
+    published = pd.DataFrame.from_dict(PUBLISHED, orient="index", columns=columns)
+    table = photos.assign(column=photos["set"] + " " + photos["noise"])
+    measured = table.pivot_table("psnr", "method", "column").reindex(columns=columns)
+    rows = pd.concat([published, bold_models(measured)]).rename_axis("method")
+    return to_markdown(rows)
+
+
+def unchanged_table(photos: pd.DataFrame) -> str:
+    """The PSNR between photographs without noise and the results of the models."""
+    table = photos[photos["noise"] == "none"].pivot_table("psnr", "method", "set")
+    return to_markdown(bold_models(table), 1)
+
+
+def bold_models(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the names of the models in bold."""
+    return table.rename(index={name: f"**{name}**" for name in photographs.MODELS})
 
 
 def amount_table(robustness: pd.DataFrame, presets: Presets) -> pd.DataFrame:

@@ -1,0 +1,151 @@
+"""The class `Denoiser` and the models that come with the package."""
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import onnx
+import pytest
+from PIL import Image
+
+from denoiser import Denoiser, model, noise, scores
+from denoiser.model import MODELS, load_cuda
+from pipeline import camera
+from tests import onnx_models
+from tests.conftest import ROOT, Clone
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def half(tmp_path: Path) -> Denoiser:
+    """Halves the brightness."""
+    onnx_models.save_half(f"{tmp_path}/half.onnx", scale=1, radius=0, channels=1)
+    return Denoiser(f"{tmp_path}/half.onnx")
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "I;16", "P", "1"])
+def test_an_image_keeps_its_mode_and_transparency(half: Denoiser, mode: str) -> None:
+    values = RNG.integers(0, 65536, (9, 7, 4), np.uint16)
+    image = Image.fromarray(values[..., 0] if mode == "I;16" else (values >> 8).astype(np.uint8))
+    image = image if mode == "I;16" else image.convert("RGB" if mode == "P" else mode).convert(mode)
+    result = half(image)
+    assert result.mode == {"P": "RGB", "1": "L"}.get(mode, mode)
+    expected = np.asarray(image.convert(result.mode)).astype(float)
+    if mode.endswith("A"):
+        expected[..., :-1] /= 2
+    else:
+        expected /= 2
+    np.testing.assert_allclose(np.asarray(result), expected, atol=0.51)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(5, 6), (5, 6, 1), (5, 6, 3)])
+def test_an_array_keeps_its_shape_and_dtype(
+    half: Denoiser, dtype: type, shape: tuple[int, ...]
+) -> None:
+    white = np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else 1
+    array: np.ndarray = (RNG.random(shape) * white).astype(dtype)
+    for strength in (0.0, 0.25, 1.0):
+        result = half(array, strength)
+        assert result.shape == shape
+        assert result.dtype == np.dtype(dtype)
+        expected = array.astype(np.float64) * (1 - strength / 2)
+        np.testing.assert_allclose(result, expected, atol=0.51 if white > 1 else 1e-3)
+
+
+def test_results_are_clipped_and_invalid_arguments_are_rejected(half: Denoiser) -> None:
+    noisy = np.array([[-0.5, 3.0]])
+    np.testing.assert_allclose(half(noisy), [[0, 1]])
+    image = np.zeros((4, 4))
+    for array in (np.zeros(4), np.zeros((4, 4, 2)), np.zeros((0, 4)), image * np.nan):
+        with pytest.raises(ValueError, match="shape|finite"):
+            half(array)
+    with pytest.raises(ValueError, match="not int64"):
+        half(image.astype(np.int64))
+    with pytest.raises(ValueError, match="the strength must be from 0 to 1, not 2"):
+        half(image, strength=2)
+    with pytest.raises(ValueError, match="the value of white of the mode F is unknown"):
+        half(Image.new("F", (4, 4)))
+
+
+def photograph() -> np.ndarray:
+    """Large shapes with sharp edges, (120, 160, 3), uint8."""
+    shapes = np.random.default_rng(3).integers(30, 226, (6, 8, 3), np.uint8)
+    return np.asarray(Image.fromarray(shapes).resize((160, 120), Image.Resampling.NEAREST))
+
+
+def test_photo_removes_the_noise_of_cameras() -> None:
+    gains = []
+    for seed in range(8):
+        clean, noisy = camera.take_picture(photograph(), [seed])
+        floats = [image / 255 for image in (clean, noisy, Denoiser()(noisy))]
+        before, after = (scores.psnr(floats[0][None], image[None]) for image in floats[1:])
+        gains.append(float(after[0] - before[0]))
+    assert np.mean(gains) > 1.5
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("sigma", [15, 25, 50])
+def test_photo_gaussian_removes_gaussian_noise(channels: int, sigma: int) -> None:
+    clean = (photograph()[:, :, :channels] / 255).astype(np.float32)
+    noisy = noise.add_noise(clean[None], "gaussian", sigma / 255, RNG, clip=False)
+    denoised = Denoiser("photo-gaussian")(noisy[0])
+    before, after = (scores.score(clean[None], x)["psnr"][0] for x in (noisy, denoised[None]))
+    assert after - before > 5
+
+
+def test_document_makes_the_paper_white() -> None:
+    stain = 160 + 70 * np.sin(np.arange(200) / 40)[:, None] * np.ones(160)
+    page = np.where(RNG.random((200, 160)) < 0.02, 20, stain).astype(np.uint8)
+    assert np.median(Denoiser("document")(page)) > 240
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_each_model_is_small_and_states_its_noise(name: str) -> None:
+    path = model.FOLDER / f"{name}.onnx"
+    assert path.stat().st_size < 8_000_000
+    metadata = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
+    assert (
+        metadata["noise"]
+        == {
+            "photo": "camera",
+            "photo-gaussian": "gaussian 0 to 0.215686, not clipped",
+            "document": "pairs",
+        }[name]
+    )
+
+
+def test_a_missing_cuda_library_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runtime = SimpleNamespace(__file__=f"{tmp_path}/__init__.py", preload_dlls=lambda: print("x"))
+    assert "onnxruntime_providers_shared" in load_cuda(runtime)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.slow
+def test_the_installed_command_denoises_and_names_missing_packages(tmp_path: Path) -> None:
+    clone = Clone.of_workspace(tmp_path / "clone")
+    python = tmp_path / "venv/bin/python"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    uv = [f"{ROOT}/.venv/bin/uv", "pip", "install", "--system-certs", "--quiet"]
+    subprocess.run([*uv, "--python", str(python), str(clone.folder)], check=True)
+    Image.fromarray(photograph()).save(tmp_path / "photo.png")
+
+    def denoise(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [str(python.with_name("denoise")), *words]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+
+    done = denoise("photo.png")
+    assert (done.returncode, done.stderr) == (0, "")
+    result = np.asarray(Image.open(tmp_path / "photo-denoised.png"))
+    np.testing.assert_allclose(result, Denoiser()(photograph()), atol=1)
+    for option, package in (("--noisy", "scikit-image"), ("--page", "gradio")):
+        words = ["photo.png", option] if option == "--noisy" else [option]
+        done = denoise(*words)
+        assert done.returncode == 1
+        assert done.stderr.strip().endswith(f"pip install {package}")
+        assert len(done.stderr.splitlines()) == 1
