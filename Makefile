@@ -23,7 +23,7 @@ train: .venv/pipeline  ## train on your pictures, PICTURES=folder, or on pairs, 
 experiment: .venv/pipeline  ## run a preset, NAME=unet, and store its scores in experiments/
 	@python -m tools.experiment $(NAME)
 
-photographs: .venv/pipeline  ## score the preset `photos` on whole photographs
+photographs: .venv/tests  ## score the models of the package on the photographs in data/photos
 	@python -m tools.photographs
 
 results: .venv/pipeline  ## update the tables and figures of README.md and docs/
@@ -38,7 +38,7 @@ table: .venv/pipeline  ## list the experiments: scores, and parameters that diff
 comment: .venv/pipeline  ## write comment/ for a pull request: the small result beside that of BASE
 	@python -m tools.comment $(BASE)
 
-demo: .venv/demo  ## start a local web page to try the models on pictures
+demo: .venv/demo  ## start the local web page, with a tab for the experiments
 	@python -m tools.demo
 
 notebook: .venv/notebook  ## open guide.ipynb, the guide step by step, in Jupyter

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from denoiser.errors import InputError
-from pipeline import image_sources
+from pipeline import camera, image_sources
 from pipeline.npy import load_npy
 from stages import add_noise, load, split
 from tests.conftest import SetParams, write_csv
@@ -191,6 +191,29 @@ def test_pairs_that_do_not_match_are_rejected(
     with pytest.raises(InputError, match=message):
         add_noise.main()
     assert not Path("data/noisy").exists()
+
+
+def test_a_camera_takes_each_picture_several_times(set_params: SetParams, load_with: Load) -> None:
+    rng = np.random.default_rng(0)
+    for name, number in itertools.product(("train", "test"), range(3)):
+        small = Image.fromarray(rng.integers(50, 200, (3, 3, 3), np.uint8))
+        save(f"{name}/p{number}.png", small.resize((24, 16)))
+    set_params(noise={"kind": "camera"})
+    load_with(side=8, color="rgb", camera=2)
+    split.main()
+    add_noise.main()
+    clean, noisy = (np.load(f"data/{kind}/x_test.npy") for kind in ("split", "noisy"))
+    assert clean.shape == noisy.shape == (3 * 2 * 6, 8, 8, 3)
+    picture = np.concatenate(np.split(np.rint(clean[:6] * 255), 6)[:3], axis=2)[0]
+    taken = camera.take_picture(np.asarray(Image.open("test/p0.png")), [*b"p0.png", 0])
+    np.testing.assert_array_equal(picture, taken[0][:8])
+    for images in (noisy, np.concatenate([clean[6:], clean[:6]])):  # another copy, another zoom
+        assert np.abs(images - clean).mean() > 1 / 255
+    assert not {*np.load("data/split/rows_train.npy") // 12} & {
+        *np.load("data/split/rows_val.npy") // 12
+    }
+    with pytest.raises(InputError, match=r"raw/test.csv: with load.camera, it must be a folder"):
+        load_with(color="rgb", camera=2, test="data/raw/test.csv")
 
 
 def test_rows_of_pairs_of_csvs_must_be_in_the_same_order(

@@ -111,6 +111,14 @@ noise.kind=pairs load.noisy_train=my/train.csv -> load.noisy_test=my/test.csv
 noise.kind=pairs load.train=my/train.csv load.test=my/test.csv train.fresh_noise=true -> \
 train.fresh_noise=false
   train.fresh_noise adds synthetic noise, which noise.kind 'pairs' excludes
+noise.kind=camera load.color=rgb baselines.methods=[] -> load.camera=1
+  noise.kind is 'camera', but load.camera is 0: set noise.kind to 'camera' and load.camera to 1 or
+load.camera=2 -> load.camera=0
+  noise.kind is 'uniform', but load.camera is 2
+noise.kind=camera load.camera=2 -> load.color=rgb
+  load.color is 'gray', but noise.kind 'camera' needs color images: set it to 'rgb'
+train.augment.gray=0.5 -> load.color=rgb
+  load.color is 'gray', but train.augment.gray needs color images: set it to 'rgb'
 model.residual=true -> model.residual=false
   model.residual has no effect on model.kind 'dense'
 model.kind=unet model.residual=true -> train.loss=psnr

@@ -3,6 +3,7 @@
 It reads the scores that `make experiment` stored in experiments/ and the results of `make bench`.
 """
 
+import math
 import sys
 import tempfile
 from pathlib import Path
@@ -10,19 +11,24 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 import pandas as pd
 from dvc.utils.hydra import apply_overrides
 from PIL import Image
 
 from denoiser import scores as metrics
 from denoiser.errors import InputError
+from denoiser.model import FOLDER, MODELS
 from pipeline import figures, params
 from pipeline.process import run_main
 from stages.plot import method_image_paths
 from tools import experiment, measurements, photographs
 from tools.markdown import insert_tables, to_markdown
 
-DOCUMENTS = (Path("README.md"), Path("docs/results.md"), Path("docs/experiments.md"))
+DOCUMENTS = [
+    Path("README.md"),
+    *(Path("docs", f"{name}.md") for name in ("experiments", "models", "results")),
+]
 DIGITS = {metric.label: metric.digits for metric in metrics.METRICS.values()}
 DATA_SECTIONS = ("fetch", "load", "split", "noise")  # they decide the noisy test images
 
@@ -57,6 +63,7 @@ def main() -> None:
     }
     tables = {
         "presets": preset_table(scores),
+        "models": model_table(scores),
         "cameras": camera_table(photos),
         "photographs": gaussian_table(photos),
         "unchanged": unchanged_table(photos),
@@ -144,6 +151,23 @@ def guide_table(scores: Scores) -> str:
     return to_markdown(frame(rows, "method")[names], dict(zip(names, digits, strict=True)))
 
 
+def model_table(scores: Scores) -> str:
+    """One row per model of the package: its size, and how it was trained."""
+    rows: Rows = {}
+    for name in MODELS:
+        path = FOLDER / f"{name}.onnx"
+        weights = onnx.load(path).graph.initializer
+        trained = scores[name].loc["model"]
+        rows[f"`{name}`"] = {
+            "parameters": sum(
+                math.prod(w.dims) for w in weights if w.data_type == onnx.TensorProto.FLOAT
+            ),
+            "MB": path.stat().st_size / 1e6,
+            "epochs": trained["epochs"],
+        } | {column: trained[column] for column in ("minutes", "processor", "commit")}
+    return to_markdown(frame(rows, "model"), {"MB": 1, "epochs": 0, "minutes": 1})
+
+
 def camera_table(photos: pd.DataFrame) -> str:
     """The methods on photographs of real cameras."""
     table = photos[photos["noise"] == "camera"].sort_values("psnr").set_index("method")
@@ -179,7 +203,7 @@ def unchanged_table(photos: pd.DataFrame) -> str:
 
 def bold_models(table: pd.DataFrame) -> pd.DataFrame:
     """The table with the names of the models in bold."""
-    return table.rename(index={name: f"**{name}**" for name in photographs.MODELS})
+    return table.rename(index={name: f"**{name}**" for name in MODELS})
 
 
 def amount_table(robustness: pd.DataFrame, presets: Presets) -> pd.DataFrame:

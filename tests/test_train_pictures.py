@@ -1,0 +1,50 @@
+"""`make train`: the preset `pictures` on folders of pictures, with the real DVC."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from denoiser import Denoiser
+from tests.conftest import Clone
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone with a folder of pictures of 80x70 pixels, and a folder of dark copies."""
+    clone = Clone.of_workspace(tmp_path_factory.mktemp("train"), runtime={"device": "cpu"})
+    rng = np.random.default_rng(0)
+    for number in range(8):
+        small = Image.fromarray(rng.integers(0, 256, (5, 6, 3), np.uint8))
+        picture = small.resize((80, 70), Image.Resampling.BICUBIC)
+        for name, image in (("clean", picture), ("dark", picture.point(lambda x: x // 2))):
+            path = clone.folder / f"my {name}/{number}.png"
+            path.parent.mkdir(exist_ok=True)
+            image.save(path)
+    return clone
+
+
+def test_a_folder_trains_a_model_for_cameras_and_two_folders_for_pairs(clone: Clone) -> None:
+    output = clone.run("python", "-m", "tools.train", "my clean")
+    assert output.rstrip().endswith("python -m denoiser PICTURES --model models/denoiser.onnx")
+    assert (clone.folder / "my clean.dvc").exists()
+    path = clone.folder / "models/denoiser.onnx"
+    assert Denoiser(str(path)).metadata["noise"] == "camera"
+    clone.run("python", "-m", "tools.train", "my clean", "my dark")
+    denoiser = Denoiser(str(path))
+    assert denoiser.metadata["noise"] == "pairs"
+    dark, clean = (
+        np.asarray(Image.open(clone.folder / f"my {x}/0.png")) for x in ("dark", "clean")
+    )
+    errors = [np.abs(image.astype(float) - clean).mean() for image in (denoiser(dark), dark)]
+    assert errors[0] < 0.6 * errors[1]  # it learned to brighten
+
+
+def test_a_folder_that_is_missing_or_elsewhere_is_refused(clone: Clone, tmp_path: Path) -> None:
+    for folder in ("gone", str(tmp_path)):
+        output = clone.fail("python", "-m", "tools.train", folder)
+        assert "is not a folder in the project: copy your pictures there" in output
+    assert "pass the folder of your pictures" in clone.fail("python", "-m", "tools.train")
