@@ -1,6 +1,7 @@
 """The input and output paths of the command line."""
 
 import os
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,25 +34,20 @@ def find_jobs(
     for path in filter(None, (clean, images[0] if len(images) == 1 else None)):
         if path != "-" and not Path(path).exists():
             raise InputError(f"{path}: there is no such file or folder")
-    into_folder = len(images) > 1 or Path(images[0]).is_dir()
-    if output and into_folder:
+    several = len(images) > 1
+    if output and (several or Path(images[0]).is_dir()):
         check_folder(output)
     elif output:
         check_file(output, Path(images[0]).name)
     jobs, left_out = list[Job](), list[str]()
     for image in images:
+        name = Path(os.path.abspath(image)).name
+        target = str(Path(output, name)) if output and several else output or beside(image)
+        paths = {name: (image, target)}
         if Path(image).is_dir():
-            above = (
-                Path(output, Path(image).resolve().name) if output and len(images) > 1 else output
-            )
-            target = str(above or beside(image))
             names, others = pictures_below(image, target)
             left_out += [str(Path(image, name)) for name in others]
             paths = {name: (str(Path(image, name)), str(Path(target, name))) for name in names}
-        else:
-            name = Path(image).name
-            within = str(Path(output, name)) if output and into_folder else output
-            paths = {name: (image, within or beside(image))}
         for name, pair in paths.items():
             original = str(Path(clean, name)) if clean and Path(clean).is_dir() else clean
             jobs.append(Job(*pair, original))
@@ -62,13 +58,10 @@ def find_jobs(
 def read_list(path: str) -> list[str]:
     """The lines of a file, or of standard input if `path` is -. Raises InputError."""
     try:
-        with open(
-            0 if path == "-" else path, errors="surrogateescape", closefd=path != "-"
-        ) as file:
-            lines = [line.rstrip("\r\n") for line in file]
+        content = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"{path}: {os.strerror(error.errno or 0).lower()}") from error
-    return [line for line in lines if line]
+    return [os.fsdecode(line) for line in content.splitlines() if line]
 
 
 def beside(image: str) -> str:
