@@ -27,7 +27,7 @@ def test_each_method_is_scored_on_each_set(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(photographs, "FIGURE", tmp_path / "figure.png")
     monkeypatch.setattr(photographs, "PARTS", [("0", 1, 2), ("1", 0, 0)])
     monkeypatch.setattr(photographs, "SIGMAS", ("25",))
-    monkeypatch.setattr(photographs, "SETS", {"PolyU": ("camera", "none"), "Set12": ("25",)})
+    monkeypatch.setattr(photographs, "SETS", {"Set12": ("25",), "PolyU": ("none", "camera")})
     monkeypatch.setattr(photographs, "BM3D_SECONDS", 0.01)
     photographs.main()
     table = pd.read_csv(tmp_path / "table.csv").set_index(["set", "noise", "method"])
@@ -38,8 +38,7 @@ def test_each_method_is_scored_on_each_set(tmp_path: Path, monkeypatch: pytest.M
         "bm3d",
     ]
     assert list(table.loc["PolyU"].loc["none"].index) == ["photo", "photo-gaussian"]
-    assert (table["pictures"].drop("bm3d", level="method") == 2).all()
-    assert (table["pictures"].xs("bm3d", level="method") == 1).all()
+    assert table["pictures"].tolist() == [2, 2, 2, 2, 2, 2, 2, 2, 1, 1]
     gains = table["psnr"] - table["noisy_psnr"]
     assert (gains["PolyU"]["camera"] > 2).all()
     # Of noise with a standard deviation of 25/255.
