@@ -2,8 +2,9 @@
 
 Each model denoises each set of photographs that is in data/photos, beside non-local means of
 OpenCV; and photographs of cameras beside BM3D (Dabov et al., "Image denoising by sparse 3-D
-transform-domain collaborative filtering", 2007), in the same run. The mean PSNR and the seconds per picture are stored in
-experiments/photographs.csv, and parts of photographs in experiments/photographs.png.
+transform-domain collaborative filtering", 2007), in the same run. The mean PSNR and the seconds per
+picture are stored in experiments/photographs.csv, and parts of photographs in
+experiments/photographs.png.
 """
 
 import functools
