@@ -39,5 +39,5 @@ def test_each_method_is_scored_on_each_set(tmp_path: Path, monkeypatch: pytest.M
     assert (gains["PolyU"]["camera"] > 2).all()
     # Of noise with a standard deviation of 25/255.
     noisy_psnr = table["noisy_psnr"]["Set12", "25", "photo"]
-    assert noisy_psnr == pytest.approx(20 * np.log10(255 / 25), abs=0.1)
+    assert noisy_psnr == pytest.approx(20 * np.log10(255 / 25), abs=0.2)
     assert (tmp_path / "figure.png").exists()
