@@ -18,12 +18,12 @@ repro: .venv/pipeline  ## run the pipeline and print its scores beside the commi
 	@echo 'Figures: metrics/plots. Charts: dvc plots show'
 
 train: .venv/pipeline  ## train on your pictures, PICTURES=folder, or on pairs, with NOISY=folder
-	@python -m tools.train $(if $(PICTURES),"$(PICTURES)") $(if $(NOISY),"$(NOISY)")
+	@python -m tools.train "$(PICTURES)" "$(NOISY)"
 
 experiment: .venv/pipeline  ## run a preset, NAME=unet, and store its scores in experiments/
 	@python -m tools.experiment $(NAME)
 
-photographs: .venv/tests  ## score the models of the package on the photographs in data/photos
+photographs: .venv/tests  ## score photo and photo-gaussian on the photographs in data/photos
 	@python -m tools.photographs
 
 results: .venv/pipeline  ## update the tables and figures of README.md and docs/

@@ -33,7 +33,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--ensemble", action="store_true", help=average)
     device = "auto: the GPU if there is one; default: %(default)s"
     add("--device", choices=DEVICES, default="auto", help=device)
-    add("--page", action="store_true", help="open a local web page instead")
+    add("--page", action="store_true", help="start a local web page and print its address")
     white = "the value of white in pictures of 16 or 32 bits or of floating point; default: the "
     add("--white", type=positive, metavar="VALUE", help=white + "value that the file states")
     add(

@@ -29,14 +29,15 @@ def main(words: Sequence[str] | None = None) -> int:
         if options.page:
             from denoiser import page  # imports Gradio, which takes seconds
 
-            page.main()
+            page.main(options.model, options.device)
             return 0
         listed = options.files_from and picture_paths.read_list(options.files_from)
         images = options.images or listed
         if not images:
             raise InputError(f"{options.files_from}: the file has no lines")
+        several = len(images) > 1 or bool(options.files_from)
         jobs, left_out = picture_paths.find_jobs(
-            images, options.output, options.clean, options.overwrite
+            images, options.output, options.clean, options.overwrite, several
         )
         if (options.noisy or options.clean) and not importlib.util.find_spec("skimage"):
             raise InputError("scores need the package scikit-image: pip install scikit-image")

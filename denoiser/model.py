@@ -41,10 +41,12 @@ class Denoiser:
 
     `metadata` is the text that the file contains: `channels` (1 or 3), `noise` and `data` of the
     training, and `side`, of square images, or `scale` and `radius`, of images of any size (see
-    `tiles.convolve`). `warning` says why a GPU is not used; it is empty if there is no reason.
+    `tiles.convolve`). `warning` says why ONNX Runtime, if it is built for GPUs, does not use one.
     """
 
     def __init__(self, model: str = MODELS[0], device: str = "auto") -> None:
+        if device not in DEVICES:
+            raise InputError(f"the device is {device!r}, but it must be {', '.join(DEVICES)}")
         path = FOLDER / f"{model}.onnx" if model in MODELS else Path(model)
         if path.suffix == ".keras":
             raise InputError(
@@ -74,16 +76,17 @@ class Denoiser:
             ) from error
 
     def __call__(self, image: AnyImage, strength: float = 1.0, ensemble: bool = False) -> AnyImage:
-        """Denoises an image of Pillow, or an array; the result has the same type, size and mode.
+        """Denoises an image of Pillow, or an array; the result has the same type and size.
 
         An array has shape (height, width), (height, width, 1) or (height, width, 3), in RGB. White
         is 255 for uint8, 65535 for uint16, and 1 for floating point; results are clipped to black
-        and white. The alpha channel of an image is kept; palettes and other colors become RGB.
+        and white. An image of mode L, LA, RGB, RGBA or I;16 keeps its mode and its alpha channel;
+        mode 1 becomes L, other modes become RGB. Metadata and the orientation of EXIF are not kept.
 
         The result is (1 - strength)·image + strength·denoised, with a `strength` in [0, 1]. With
         `ensemble`, the results for eight flips and rotations are averaged, in eight times the time.
-        Raises ValueError if the array has another shape or dtype or values that are not finite, or
-        if the strength is outside of [0, 1].
+        Raises ValueError for an image of mode I or F, if the array has another shape or dtype or
+        values that are not finite, or if the strength is outside of [0, 1].
         """
         if isinstance(image, Image.Image):
             pixels, alpha = pixels_of(image)

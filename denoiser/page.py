@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,10 +27,11 @@ __all__ = ["denoise_tab", "errors_as_messages", "gr", "launch", "main"]
 load_model = functools.lru_cache(Denoiser)
 
 
-def main() -> None:
-    """Serves the page until Ctrl-C."""
+def main(model: str, device: str) -> None:
+    """Serves the page until Ctrl-C; `model` is chosen at the start."""
+    load_model(model, device)  # reports a model or a device that cannot be used
     with gr.Blocks(title="Denoise pictures", analytics_enabled=False) as blocks:
-        denoise_tab()
+        denoise_tab(model, device)
     launch(blocks)
 
 
@@ -49,18 +49,28 @@ def launch(blocks: Any) -> None:
     )
 
 
-def denoise_tab() -> None:
+def denoise_tab(first: str = MODELS[0], device: str = "auto") -> None:
     """Adds the components that denoise a picture file to the page."""
+
+    def update(path: str | None, model: str, strength: float) -> tuple[Any, Any]:
+        """The pictures of the slider, and the button that downloads the result."""
+        if path is None:
+            return None, gr.DownloadButton(interactive=False)
+        with errors_as_messages(path):
+            previews, target = denoise(path, load_model(model, device), strength)
+        return previews, gr.DownloadButton(value=target, interactive=True)
+
     with gr.Row():
         upload = gr.File(label="Picture", height=140)
         with gr.Column():
-            model = gr.Dropdown(list(MODELS), value=MODELS[0], label="Model")
+            models = list(dict.fromkeys([first, *MODELS]))
+            model = gr.Dropdown(models, value=first, label="Model")
             strength = gr.Slider(0, 1, 1, step=0.05, label="Strength")
     download = gr.DownloadButton("Download the denoised picture", interactive=False)
     compare = gr.ImageSlider(label="Before and after", height=560, interactive=False, buttons=[])
     inputs: list[Any] = [upload, model, strength]
-    for component in inputs:
-        component.change(update, inputs, [compare, download], trigger_mode="always_last")
+    changes = [component.change for component in inputs]
+    gr.on(changes, update, inputs, [compare, download], trigger_mode="always_last")
 
 
 @contextlib.contextmanager
@@ -74,17 +84,15 @@ def errors_as_messages(path: str | None) -> Iterator[None]:
         raise gr.Error(text, duration=None, print_exception=False) from error
 
 
-def update(path: str | None, model: str, strength: float) -> tuple[Any, Any]:
-    """The pictures of the slider, before and after, and the button that downloads the result."""
-    if path is None:
-        return None, gr.DownloadButton(interactive=False)
-    with errors_as_messages(path):
-        target = Path(tempfile.mkdtemp(prefix="denoise-"), Path(beside(path)).name)
-        words = [path, "-o", str(target), "--strength", str(strength)]
-        command.denoise_picture(
-            Job(path, str(target), None), load_model(model), arguments.parse(words)
-        )
-        previews = target.with_name("before.jpg"), target.with_name("after.jpg")
-        for source, preview in zip((path, str(target)), previews, strict=True):
-            Image.fromarray(picture_files.read_pixels(source, "rgb")).save(preview, quality=95)
-    return tuple(map(str, previews)), gr.DownloadButton(value=str(target), interactive=True)
+def denoise(path: str, denoiser: Denoiser, strength: float) -> tuple[tuple[str, str], str]:
+    """The paths of the pictures before and after, for the browser, and of the result.
+
+    They are in the folder of the upload, so that a new result replaces the former one.
+    """
+    target = Path(path).with_name(Path(beside(path)).name)
+    options = arguments.parse([path, "--strength", str(strength)])
+    command.denoise_picture(Job(path, str(target), None), denoiser, options)
+    previews = target.with_name("before.jpg"), target.with_name("after.jpg")
+    for source, preview in zip((path, str(target)), previews, strict=True):
+        Image.fromarray(picture_files.read_pixels(source, "rgb")).save(preview, quality=95)
+    return (str(previews[0]), str(previews[1])), str(target)

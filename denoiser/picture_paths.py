@@ -11,7 +11,7 @@ from denoiser.errors import InputError
 from denoiser.picture_files import list_files
 from denoiser.picture_output import FORMATS, format_of
 
-SUFFIX = "-denoised"  # of the name of an output that is not given
+SUFFIX = "-denoised"  # is appended to the name of the input if there is no output
 
 
 class Job(NamedTuple):
@@ -23,26 +23,34 @@ class Job(NamedTuple):
 
 
 def find_jobs(
-    images: Sequence[str], output: str | None, clean: str | None, overwrite: bool
+    images: Sequence[str],
+    output: str | None,
+    clean: str | None,
+    overwrite: bool,
+    several: bool,
 ) -> tuple[list[Job], list[str]]:
     """The pictures to denoise, and the paths of files in the folders that are left out.
 
-    The help of the command line describes the arguments. Raises InputError if a path is missing or
-    unsuitable, if two outputs would have one path, or, unless `overwrite`, if an output would
-    replace an input.
+    The help of the command line describes the arguments. With `several`, the output is a folder,
+    and a missing picture is no error here. Raises InputError if a path is missing or unsuitable, if
+    two outputs would have one path, or, unless `overwrite`, if an output would replace an input.
     """
-    for path in filter(None, (clean, images[0] if len(images) == 1 else None)):
+    for path in filter(None, (clean, None if several else images[0])):
         if path != "-" and not Path(path).exists():
             raise InputError(f"{path}: there is no such file or folder")
-    several = len(images) > 1
     if output and (several or Path(images[0]).is_dir()):
         check_folder(output)
     elif output:
         check_file(output, Path(images[0]).name)
+    if several and not output:  # skips the results of a former run, such as those of *.jpg
+        results = {beside(image) for image in images}
+        images = [image for image in images if image not in results]
     jobs, left_out = list[Job](), list[str]()
     for image in images:
         name = Path(os.path.abspath(image)).name
-        target = str(Path(output, name)) if output and several else output or beside(image)
+        target = output or beside(image)
+        if output and several:
+            target = str(Path(output, name if Path(image).is_dir() else with_known_suffix(name)))
         paths = {name: (image, target)}
         if Path(image).is_dir():
             names, others = pictures_below(image, target)
@@ -65,17 +73,21 @@ def read_list(path: str) -> list[str]:
 
 
 def beside(image: str) -> str:
-    """The path of the output beside a file or folder; -, standard output, for standard input.
-
-    A picture whose format cannot be written becomes a PNG.
-    """
+    """The path of the output beside a file or folder; -, standard output, for standard input."""
     if image == "-":
         return "-"
     path = Path(os.path.abspath(image)) if Path(image).name in ("", "..") else Path(image)
+    if not path.name:
+        raise InputError(f"{image} has no name: pass an output")
     if path.is_dir():
         return str(path.with_name(path.name + SUFFIX))
-    suffix = path.suffix if path.suffix.lower() in FORMATS else ".png"
-    return str(path.with_name(path.stem + SUFFIX + suffix))
+    name = Path(with_known_suffix(path.name))
+    return str(path.with_name(name.stem + SUFFIX + name.suffix))
+
+
+def with_known_suffix(name: str) -> str:
+    """The name of a picture, with .png instead of a suffix whose format cannot be written."""
+    return name if Path(name).suffix.lower() in FORMATS else str(Path(name).with_suffix(".png"))
 
 
 def check_targets(jobs: Sequence[Job], overwrite: bool) -> None:

@@ -1,9 +1,9 @@
-"""Turns clean color pictures into pairs as a camera develops them, without and with noise.
+"""Simulates a camera: makes a clean and a noisy picture from a clean color picture.
 
 The noise is added to the light that the sensor measures, before demosaicing, smoothing and JPEG
 spread it over neighboring pixels and over the colors: Brooks et al., "Unprocessing images for
-learned raw denoising", 2019. The target of the training is the same development without noise, not
-the original picture; a network trained on the original learns to sharpen.
+learned raw denoising", 2019. The target of the training is the same development without noise and
+without JPEG, not the original picture; a network trained on the original learns to sharpen.
 """
 
 import io

@@ -64,7 +64,8 @@ AMOUNTS = " ".join(f"amounts.{kind}=[0.55]" for kind in PARAMS["robustness"]["am
 SECTIONS = {
     "fetch": "source=digits",
     "load": "train=data/mine.csv test=data/mine.csv noisy_train=data/mine.csv "
-    "noisy_test=data/mine.csv label=null color=rgb side=64 stride=32 limit=100",
+    "noisy_test=data/mine.csv label=null color=rgb side=64 stride=32 limit=100 "
+    "camera=2",
     "split": "validation_fraction=0.1 seed=1",
     "noise": "kind=gaussian amount=[0.1,0.9] clip=false seed=1",
     "baselines": "methods=[tv,ridge] pca_components=32",
@@ -72,7 +73,7 @@ SECTIONS = {
     "residual=true standardize=true",
     "train": "epochs=3 batch_size=64 optimizer=adamw learning_rate=1e-4 schedule=cosine warmup=0.1 "
     "weight_decay=0.01 loss=psnr fresh_noise=true augment.flip=true augment.rotate=true "
-    "augment.shift=2 patience=null precision=mixed_bfloat16 seed=1",
+    "augment.shift=2 augment.gray=0.5 patience=null precision=mixed_bfloat16 seed=1",
     "runtime": "backend=jax device=cpu steps_per_execution=1 tensorboard=true",
     "predict": "ensemble=true",
     "robustness": f"images=10 {AMOUNTS} seed=1",

@@ -154,6 +154,11 @@ def test_without_an_output_the_results_are_beside_the_pictures(run: Run) -> None
     for name in ("a-denoised.png", "b-denoised.png", "in-denoised/c.jpg", "in-denoised/deep/d.png"):
         assert pixels(name).shape == (7, 9, 3), name
     np.testing.assert_allclose(pixels("a-denoised.png"), pixels("a.png") / 2, atol=0.51)
+    before = Path("a-denoised.png").stat().st_mtime_ns
+    run("a-denoised.png a.png b.PPM b-denoised.png")  # as *.png in the second run
+    assert not list(Path().glob("*-denoised-denoised*"))
+    assert Path("a-denoised.png").stat().st_mtime_ns > before
+    assert run("/", status=1) == ["/ has no name: pass an output"]
     os.chdir("in")
     run(f". --model {Path.cwd().parent}/models/denoiser.onnx")
     assert Path("../in-denoised/c.jpg").exists()
@@ -165,6 +170,10 @@ def test_several_pictures_and_folders_are_written_to_one_folder(run: Run) -> Non
     run("a.png b.jpg x/in -o out")
     written = sorted(path.relative_to("out").as_posix() for path in Path("out").rglob("*.*"))
     assert written == ["a.png", "b.jpg", "in/c.png"]
+    save("d.ppm", "RGB")
+    Path("list.txt").write_text("d.ppm")
+    run("--files-from list.txt -o out")
+    assert Path("out/d.png").exists()
     (line,) = run("a.png in/a.png -o other", status=1)
     assert line == "a.png and in/a.png would both become other/a.png: denoise them separately"
     assert not Path("other").exists()

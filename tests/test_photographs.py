@@ -28,7 +28,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Clone:
             "learning_rate": 0.01,
             "batch_size": 6,
             "loss": "ssim",
-            "augment": {"flip": True, "rotate": True, "shift": 1},
+            "augment": {"flip": True, "rotate": True, "shift": 1, "gray": 0.2},
         },
         predict={"ensemble": True},
         **FAST | {"baselines": {"methods": ["mean", "median", "gaussian", "nlm", "tv", "ridge"]}},

@@ -411,9 +411,11 @@ def test_an_input_is_not_overwritten_unaware() -> None:
     same += [("in", output, None) for output in ("in", "folder", "out")]
     for image, output, clean in [*same, ("in/a.png", "out/a.png", "out/a.png")]:
         with pytest.raises(InputError, match="is also an input: .* pass --overwrite"):
-            find_jobs([image], output, clean, overwrite=False)
-        find_jobs([image], output, clean, overwrite=True)
-    find_jobs(["in/a.png"], "out/a.png", None, overwrite=False)
+            find_jobs([image], output, clean, overwrite=False, several=False)
+        find_jobs([image], output, clean, overwrite=True, several=False)
+    find_jobs(["in/a.png"], "out/a.png", None, overwrite=False, several=False)
     touch("in/out/a.png", "in/out/b/c.png", "in/outer/d.png")
-    jobs, _ = find_jobs(["in"], "in/out", None, overwrite=False)  # without outputs inside
+    jobs, _ = find_jobs(
+        ["in"], "in/out", None, overwrite=False, several=False
+    )  # without outputs inside
     assert [job.source for job in jobs] == ["in/a.png", "in/b.png", "in/outer/d.png"]

@@ -145,7 +145,7 @@ def test_train_stops_if_it_cannot_succeed(
 
 DENSE = {"activation": "gelu", "encoder": [30, 20], "decoder": []}
 UNET = {"kind": "unet", "filters": [4, 8], "convolutions": 1, "standardize": True}
-AUGMENT = {"flip": True, "rotate": True, "shift": 1}
+AUGMENT = {"flip": True, "rotate": True, "shift": 1, "gray": 0.0}
 
 
 @pytest.mark.parametrize(

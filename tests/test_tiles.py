@@ -197,6 +197,8 @@ def test_a_file_that_is_no_denoiser_and_a_missing_gpu_are_refused(
     assert Denoiser(path, "auto").session.get_providers() == ["CPUExecutionProvider"]
     with pytest.raises(InputError, match="the GPU cannot be used: the package onnxruntime is inst"):
         Denoiser(path, "gpu")
+    with pytest.raises(InputError, match="the device is 'cuda', but it must be auto, cpu, gpu"):
+        Denoiser(path, "cuda")
 
 
 # Ensembles

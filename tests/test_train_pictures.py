@@ -11,6 +11,8 @@ from tests.conftest import Clone
 
 pytestmark = pytest.mark.slow
 
+CLEAN, DARK = "Anna's clean, 2024", "Anna's dark, 2024"
+
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
@@ -21,19 +23,19 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
         small = Image.fromarray(rng.integers(0, 256, (5, 6, 3), np.uint8))
         picture = small.resize((80, 70), Image.Resampling.BICUBIC)
         for name, image in (("clean", picture), ("dark", picture.point(lambda x: x // 2))):
-            path = clone.folder / f"my {name}/{number}.png"
+            path = clone.folder / f"Anna's {name}, 2024/{number}.png"
             path.parent.mkdir(exist_ok=True)
             image.save(path)
     return clone
 
 
 def test_a_folder_trains_a_model_for_cameras_and_two_folders_for_pairs(clone: Clone) -> None:
-    output = clone.run("python", "-m", "tools.train", "my clean")
+    output = clone.run("python", "-m", "tools.train", CLEAN)
     assert output.rstrip().endswith("python -m denoiser PICTURES --model models/denoiser.onnx")
-    assert (clone.folder / "my clean.dvc").exists()
+    assert (clone.folder / f"{CLEAN}.dvc").exists()
     path = clone.folder / "models/denoiser.onnx"
     assert Denoiser(str(path)).metadata["noise"] == "camera"
-    clone.run("python", "-m", "tools.train", "my clean", "my dark")
+    clone.run("python", "-m", "tools.train", CLEAN, DARK)
     denoiser = Denoiser(str(path))
     assert denoiser.metadata["noise"] == "pairs"
     dark, clean = (
@@ -44,7 +46,8 @@ def test_a_folder_trains_a_model_for_cameras_and_two_folders_for_pairs(clone: Cl
 
 
 def test_a_folder_that_is_missing_or_elsewhere_is_refused(clone: Clone, tmp_path: Path) -> None:
-    for folder in ("gone", str(tmp_path)):
+    for folder in ("gone", ".", str(tmp_path)):
         output = clone.fail("python", "-m", "tools.train", folder)
         assert "is not a folder in the project: copy your pictures there" in output
-    assert "pass the folder of your pictures" in clone.fail("python", "-m", "tools.train")
+    output = clone.fail("python", "-m", "tools.train", "", DARK)
+    assert "pass the folder of your pictures" in output

@@ -34,6 +34,7 @@ from tools.measurements import processor
 
 PRESETS = Path("experiments")
 SCORES, ROBUSTNESS, IMAGES = (PRESETS / name for name in ("scores.csv", "robustness.csv", "images"))
+NO_DATA = "pictures"  # the preset of `make train`, which has no scores
 IMAGE_COUNT = 10  # test images per method
 DIGITS = 10  # significant digits of the numbers in the CSVs
 

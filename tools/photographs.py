@@ -94,6 +94,9 @@ def main() -> None:
                 draw(pairs, methods | {"bm3d": block_matching})
     with files.atomic_write(TABLE) as path:
         table = pd.DataFrame(rows).assign(processor=processor())
+        if TABLE.exists():  # keeps the rows of sets that are not there
+            before = pd.read_csv(TABLE)
+            table = pd.concat([before[~before["set"].isin(table["set"])], table])
         table.to_csv(path, index=False, float_format="%.4g")
 
 
@@ -174,8 +177,9 @@ def draw(pairs: list[Pair], methods: dict[str, Method]) -> None:
         return image[top : top + SIDE, left : left + SIDE]
 
     found = [
-        (next(pair for pair in pairs if pair.name.startswith(start)), top, left)
+        (pair, top, left)
         for start, top, left in PARTS
+        for pair in [pair for pair in pairs if pair.name.startswith(start)][:1]
     ]
     images = {
         "clean": np.stack([part(pair.clean, *corner) for pair, *corner in found]),

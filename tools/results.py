@@ -53,7 +53,8 @@ def main() -> None:
     }
     photos = pd.read_csv(photographs.TABLE, dtype={"noise": str})
     robustness = experiment.read_rows(experiment.ROBUSTNESS)
-    presets = {name: read_params(name) for name in experiment.preset_names()}
+    names = [name for name in experiment.preset_names() if name != experiment.NO_DATA]
+    presets = {name: read_params(name) for name in names}
     if missing := sorted(presets.keys() - scores.keys()):
         raise InputError(f"{experiment.SCORES} lacks a preset: make experiment NAME={missing[0]}")
     clothes = {
@@ -191,6 +192,7 @@ def gaussian_table(photos: pd.DataFrame) -> str:
     published = pd.DataFrame.from_dict(PUBLISHED, orient="index", columns=columns)
     table = photos.assign(column=photos["set"] + " " + photos["noise"])
     measured = table.pivot_table("psnr", "method", "column").reindex(columns=columns)
+    measured = measured.dropna(how="all")  # methods for camera noise only
     rows = pd.concat([published, bold_models(measured)]).rename_axis("method")
     return to_markdown(rows)
 

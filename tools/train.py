@@ -7,28 +7,32 @@ import subprocess
 import sys
 from pathlib import Path
 
-from denoiser.errors import InputError
-from pipeline.process import run_main
-from tools.experiment import overrides
-from training.onnx_export import DENOISER
+from dvc.utils.hydra import apply_overrides
 
-CLEAN, NOISY = ("load.train", "load.test"), ("load.noisy_train", "load.noisy_test")
+from denoiser.errors import InputError
+from pipeline import params
+from pipeline.process import run_main
+from tools.command import set_params
+from tools.experiment import NO_DATA, overrides
+from training.onnx_export import DENOISER
 
 
 def main() -> None:
-    folders = sys.argv[1:]
-    if not folders:
+    pictures, noisy = [*sys.argv[1:], "", ""][:2]
+    if not pictures:
         raise InputError("make train PICTURES=folder: pass the folder of your pictures")
+    folders = list(filter(None, (pictures, noisy)))
     for folder in folders:
-        if not Path(folder).resolve().is_relative_to(Path.cwd()) or not Path(folder).is_dir():
+        if Path.cwd() not in Path(folder).resolve().parents or not Path(folder).is_dir():
             raise InputError(f"{folder} is not a folder in the project: copy your pictures there")
-    changes = overrides("pictures")
-    for keys, folder in zip((CLEAN, NOISY), folders, strict=False):
-        changes += [f"{key}={folder}" for key in keys]
-    if len(folders) == 2:
-        changes += ["noise.kind=pairs", "load.camera=0"]
     run("dvc", "add", "--quiet", *folders)
-    run("dvc", "exp", "run", *(word for change in changes for word in ("-S", change)))
+    apply_overrides(Path(params.FILE), overrides(NO_DATA))
+    # Not as overrides, which would parse the names of the folders.
+    set_params(Path(), load={"train": pictures, "test": pictures})
+    if noisy:
+        load = {"noisy_train": noisy, "noisy_test": noisy, "camera": 0}
+        set_params(Path(), load=load, noise={"kind": "pairs"})
+    run("dvc", "exp", "run")
     print(f"\nto denoise pictures: python -m denoiser PICTURES --model {DENOISER}")
 
 
