@@ -18,7 +18,7 @@ repro: .venv/pipeline  ## run the pipeline and print its scores beside the commi
 	@echo 'Figures: metrics/plots. Charts: dvc plots show'
 
 train: .venv/pipeline  ## train on your pictures, PICTURES=folder, or on pairs, with NOISY=folder
-	@python -m tools.train "$(PICTURES)" "$(NOISY)"
+	@python -m tools.train_pictures "$(PICTURES)" "$(NOISY)"
 
 experiment: .venv/pipeline  ## run a preset, NAME=unet, and store its scores in experiments/
 	@python -m tools.experiment $(NAME)

@@ -2,6 +2,6 @@
 
 import sys
 
-from denoiser.command import main
+from denoiser.cli import main
 
 sys.exit(main())

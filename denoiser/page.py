@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from denoiser import arguments, command, picture_files
+from denoiser import arguments, cli, picture_files
 from denoiser.errors import InputError
 from denoiser.model import MODELS, Denoiser
 from denoiser.picture_paths import Job, beside
@@ -91,7 +91,7 @@ def denoise(path: str, denoiser: Denoiser, strength: float) -> tuple[tuple[str, 
     """
     target = Path(path).with_name(Path(beside(path)).name)
     options = arguments.parse([path, "--strength", str(strength)])
-    command.denoise_picture(Job(path, str(target), None), denoiser, options)
+    cli.denoise_picture(Job(path, str(target), None), denoiser, options)
     previews = target.with_name("before.jpg"), target.with_name("after.jpg")
     for source, preview in zip((path, str(target)), previews, strict=True):
         Image.fromarray(picture_files.read_pixels(source, "rgb")).save(preview, quality=95)

@@ -117,12 +117,8 @@ def contradictions(content: dict[str, Any]) -> Iterator[str]:
             f"noise.kind is '{kind}', but load.camera is {load['camera']}: set noise.kind to "
             "'camera' and load.camera to 1 or more, or neither"
         )
-    color = {
-        "noise.kind 'camera'": kind == "camera",
-        "train.augment.gray": train["augment"]["gray"],
-    }
-    for name in (name for name, used in color.items() if used and load["color"] != "rgb"):
-        yield f"load.color is '{load['color']}', but {name} needs color images: set it to 'rgb'"
+    elif kind == "camera" and load["color"] != "rgb":
+        yield f"load.color is '{load['color']}', but noise.kind 'camera' needs 'rgb'"
     network = content["model"]
     if network["residual"] and networks.NETWORKS[network["kind"]].reach is None:
         yield f"model.residual has no effect on model.kind '{network['kind']}': set it to false"

@@ -73,7 +73,7 @@ SECTIONS = {
     "residual=true standardize=true",
     "train": "epochs=3 batch_size=64 optimizer=adamw learning_rate=1e-4 schedule=cosine warmup=0.1 "
     "weight_decay=0.01 loss=psnr fresh_noise=true augment.flip=true augment.rotate=true "
-    "augment.shift=2 augment.gray=0.5 patience=null precision=mixed_bfloat16 seed=1",
+    "augment.gray=0.5 augment.shift=2 patience=null precision=mixed_bfloat16 seed=1",
     "runtime": "backend=jax device=cpu steps_per_execution=1 tensorboard=true",
     "predict": "ensemble=true",
     "robustness": f"images=10 {AMOUNTS} seed=1",
@@ -127,6 +127,8 @@ def test_a_parameter_reruns_exactly_the_stages_that_it_affects(
     changes = [f"{name}={CHANGES[name]}"]
     if name == "model.residual":  # rejected with the default network and loss
         changes += ["model.kind=unet", "train.loss=mse"]
+    if name == "load.camera":
+        changes += ["noise.kind=camera", "load.color=rgb"]
     apply_overrides("params.yaml", changes)
     check.main()
     index = Repo().index if name.startswith("load.") else project.index  # paths of CSVs

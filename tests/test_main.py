@@ -14,7 +14,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from denoiser import command
+from denoiser import cli
 from tests import onnx_models
 from tests.conftest import ROOT, max_file_size
 
@@ -34,7 +34,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs the program in this process and returns the lines on standard error."""
 
     def run(words: str, status: int = 0) -> list[str]:
-        assert command.main(["--model", "models/denoiser.onnx", *words.split()]) == status
+        assert cli.main(["--model", "models/denoiser.onnx", *words.split()]) == status
         return capsys.readouterr().err.splitlines()
 
     return run
@@ -353,7 +353,7 @@ REJECTED |= dict.fromkeys(["--page", "--files-from=x"], "pass pictures or folder
 @pytest.mark.parametrize("option", REJECTED)
 def test_rejects_invalid_options(capsys: pytest.CaptureFixture[str], option: str) -> None:
     with pytest.raises(SystemExit) as error:
-        command.main(["a.png", "-o", "b.png", option])
+        cli.main(["a.png", "-o", "b.png", option])
     assert error.value.code == 2
     assert REJECTED[option] in capsys.readouterr().err
 

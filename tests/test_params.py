@@ -116,9 +116,7 @@ noise.kind=camera load.color=rgb baselines.methods=[] -> load.camera=1
 load.camera=2 -> load.camera=0
   noise.kind is 'uniform', but load.camera is 2
 noise.kind=camera load.camera=2 -> load.color=rgb
-  load.color is 'gray', but noise.kind 'camera' needs color images: set it to 'rgb'
-train.augment.gray=0.5 -> load.color=rgb
-  load.color is 'gray', but train.augment.gray needs color images: set it to 'rgb'
+  load.color is 'gray', but noise.kind 'camera' needs 'rgb'
 model.residual=true -> model.residual=false
   model.residual has no effect on model.kind 'dense'
 model.kind=unet model.residual=true -> train.loss=psnr

@@ -30,24 +30,22 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 
 def test_a_folder_trains_a_model_for_cameras_and_two_folders_for_pairs(clone: Clone) -> None:
-    output = clone.run("python", "-m", "tools.train", CLEAN)
+    output = clone.run("python", "-m", "tools.train_pictures", CLEAN)
     assert output.rstrip().endswith("python -m denoiser PICTURES --model models/denoiser.onnx")
     assert (clone.folder / f"{CLEAN}.dvc").exists()
     path = clone.folder / "models/denoiser.onnx"
     assert Denoiser(str(path)).metadata["noise"] == "camera"
-    clone.run("python", "-m", "tools.train", CLEAN, DARK)
+    clone.run("python", "-m", "tools.train_pictures", CLEAN, DARK)
     denoiser = Denoiser(str(path))
     assert denoiser.metadata["noise"] == "pairs"
-    dark, clean = (
-        np.asarray(Image.open(clone.folder / f"my {x}/0.png")) for x in ("dark", "clean")
-    )
+    dark, clean = (np.asarray(Image.open(clone.folder / name / "0.png")) for name in (DARK, CLEAN))
     errors = [np.abs(image.astype(float) - clean).mean() for image in (denoiser(dark), dark)]
     assert errors[0] < 0.6 * errors[1]  # it learned to brighten
 
 
 def test_a_folder_that_is_missing_or_elsewhere_is_refused(clone: Clone, tmp_path: Path) -> None:
     for folder in ("gone", ".", str(tmp_path)):
-        output = clone.fail("python", "-m", "tools.train", folder)
+        output = clone.fail("python", "-m", "tools.train_pictures", folder)
         assert "is not a folder in the project: copy your pictures there" in output
-    output = clone.fail("python", "-m", "tools.train", "", DARK)
+    output = clone.fail("python", "-m", "tools.train_pictures", "", DARK)
     assert "pass the folder of your pictures" in output

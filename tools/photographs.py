@@ -22,7 +22,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from denoiser import Denoiser, files, noise, picture_files, scores
-from denoiser.command import SEED
+from denoiser.cli import SEED
 from denoiser.errors import InputError
 from pipeline import figures
 from pipeline.process import run_main

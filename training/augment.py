@@ -39,7 +39,7 @@ def augment(
             images = ops.where(quarters >= 2, images[:, ::-1, ::-1], images)
             quarter_turn = ops.transpose(images, (0, 2, 1, 3))[:, ::-1]
             images = ops.where(quarters % 2 == 1, quarter_turn, images)
-        if gray:
+        if gray and images.shape[-1] == 3:
             images = ops.where(grays, images[..., 1:2], images)
         return images
 
