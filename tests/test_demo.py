@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from denoiser import Denoiser
-from tests.conftest import Clone
+from tests.conftest import ROOT, Clone
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # Without background networking, which would be refused on a machine without a network.
@@ -132,3 +132,8 @@ def test_an_amount_that_is_a_fraction_is_at_most_1(tab: Locator, page: Page) -> 
     page.get_by_role("option", name="masking").click()
     expect(amount).to_have_attribute("max", "1")
     expect(amount).to_have_value("1")
+
+
+def test_the_page_reports_a_missing_model_before_it_starts() -> None:
+    output = Clone(ROOT).fail("python", "-m", "denoiser", "--page", "--model", "gone.onnx")
+    assert output.splitlines()[-1].startswith("gone.onnx: no such model; pass photo, ")
