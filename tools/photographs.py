@@ -90,7 +90,7 @@ def main() -> None:
                 slow = measure(block_matching, pairs, BM3D_SECONDS)
                 add_row(name, kind, "bm3d", slow)
                 same = measure(models["photo"], pairs[: slow["pictures"]])
-                add_row(name, kind, "photo, the pictures of bm3d", same)
+                add_row(name, kind, "photo, same pictures", same)
                 draw(pairs, methods | {"bm3d": block_matching})
     with files.atomic_write(TABLE) as path:
         table = pd.DataFrame(rows).assign(processor=processor())

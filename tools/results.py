@@ -171,7 +171,8 @@ def model_table(scores: Scores) -> str:
 
 def camera_table(photos: pd.DataFrame) -> str:
     """The methods on photographs of real cameras."""
-    table = photos[photos["noise"] == "camera"].sort_values("psnr").set_index("method")
+    table = photos[photos["noise"] == "camera"].set_index("method")
+    table = table.sort_values(["pictures", "psnr"], ascending=[False, True])
     table = table.assign(gain=table["psnr"] - table["noisy_psnr"])
     names = {
         "pictures": "pictures",
