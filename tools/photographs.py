@@ -189,7 +189,7 @@ def draw(pairs: list[Pair], methods: dict[str, Method]) -> None:
         results = [part(methods[name](pair.noisy), *corner) for pair, *corner in found]
         images[name] = np.clip(np.stack(results), 0, 1)
     psnrs = scores.score(images["clean"], images["photo"])["psnr"]
-    title = "Parts of photographs of PolyU through each method, and the PSNR of the model photo"
+    title = "Parts of photographs of PolyU, and the PSNR of photo"
     figures.save(figures.rows(images, psnrs, title, "gray"), FIGURE)
 
 
