@@ -13,7 +13,7 @@ Float32 = npt.NDArray[np.float32]
 Network = Callable[[Float32], Float32]
 Progress = Callable[[int], object]  # is called with the number of pixels that were denoised
 
-TILE = 384  # the maximum side in pixels of the tiles of `convolve`, approximately
+TILE = 768  # the maximum side in pixels of the tiles of `convolve`, approximately
 BATCH_PIXELS = 1 << 18  # pixels per call of the network, approximately
 
 
