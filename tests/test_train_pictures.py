@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from denoiser import Denoiser
-from tests.conftest import Clone
+from tests.conftest import FAST, Clone
 
 pytestmark = pytest.mark.slow
 
@@ -17,7 +17,7 @@ CLEAN, DARK = "Anna's clean, 2024", "Anna's dark, 2024"
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A clone with a folder of pictures of 80x70 pixels, and a folder of dark copies."""
-    clone = Clone.of_workspace(tmp_path_factory.mktemp("train"), runtime={"device": "cpu"})
+    clone = Clone.of_workspace(tmp_path_factory.mktemp("train"), **FAST)
     rng = np.random.default_rng(0)
     for number in range(8):
         small = Image.fromarray(rng.integers(0, 256, (5, 6, 3), np.uint8))
