@@ -17,7 +17,8 @@ from denoiser import tiles
 from denoiser.ensemble import ensemble as mean_of_views
 from denoiser.ensemble import finite
 from denoiser.errors import InputError
-from denoiser.picture_files import pixels_of
+from denoiser.picture_files import WHITE_8, WHITE_16, pixels_of
+from denoiser.picture_output import to_pixels
 from denoiser.tiles import Float32, Progress
 
 FOLDER = Path(__file__).parent / "models"
@@ -94,7 +95,7 @@ class Denoiser:
             if alpha is not None:
                 result.putalpha(Image.fromarray(alpha))
             return result
-        white = {"u1": 255, "u2": 65535}.get(image.dtype.str[1:], 1)
+        white = {"u1": WHITE_8, "u2": WHITE_16}.get(image.dtype.str[1:], 1)
         if image.dtype.kind != "f" and white == 1:
             raise ValueError(
                 f"the dtype must be uint8, uint16 or floating point, not {image.dtype}"
@@ -104,9 +105,9 @@ class Denoiser:
         if not (image.size and np.isfinite(image).all()):
             raise ValueError("the image is empty, or has values that are not finite")
         floats = image.astype(np.float32).reshape(*image.shape[:2], -1) / np.float32(white)
-        denoised = np.concatenate(list(self.bands(floats, strength, ensemble))) * np.float32(white)
-        rounded = denoised if white == 1 else np.rint(denoised)
-        return rounded.astype(image.dtype).reshape(image.shape)
+        denoised = np.concatenate(list(self.bands(floats, strength, ensemble)))
+        result = denoised if white == 1 else to_pixels(denoised, image.dtype)
+        return result.astype(image.dtype).reshape(image.shape)
 
     def bands(
         self,
@@ -173,14 +174,11 @@ def load_cuda(onnxruntime: Any) -> str:
     """
     with contextlib.redirect_stdout(io.StringIO()):  # it prints which packages are missing
         onnxruntime.preload_dlls()  # of the packages of NVIDIA, which are not on the search path
-    pattern = (
-        "onnxruntime_providers_{}.dll"
-        if sys.platform == "win32"
-        else ("libonnxruntime_providers_{}.so")
-    )
+    prefix, suffix = ("", ".dll") if sys.platform == "win32" else ("lib", ".so")
     try:
         for name in ("shared", "cuda"):
-            library = Path(onnxruntime.__file__).parent / "capi" / pattern.format(name)
+            file = f"{prefix}onnxruntime_providers_{name}{suffix}"
+            library = Path(onnxruntime.__file__).parent / "capi" / file
             ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
     except OSError as error:
         return str(error)

@@ -42,7 +42,7 @@ def format_of(path: str) -> str:
 
 def to_pixels(image: Float32, dtype: npt.DTypeLike) -> Pixels:
     """An image in [0, 1] as pixels of uint8 or uint16, of the same shape."""
-    white = np.float32(WHITE_16 if np.dtype(dtype) == np.uint16 else WHITE_8)
+    white = np.float32(WHITE_16 if np.dtype(dtype).itemsize == 2 else WHITE_8)
     pixels: Pixels = np.rint(image * white).astype(dtype)
     return pixels
 

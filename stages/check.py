@@ -77,11 +77,12 @@ def contradictions(content: dict[str, Any]) -> Iterator[str]:
     load, train, kind = content["load"], content["train"], content["noise"]["kind"]
     pairs, amounts = kind == "pairs", params.validate(content, params.Robustness).amounts
     amount = params.validate(content, params.Noise).amount
-    noises: list[tuple[str, str, Any]] = [("noise.amount", kind, amount)]
+    added = kind in noise.KINDS  # otherwise, the noisy images are given
+    noises: list[tuple[str, str, Any]] = [("noise.amount", kind, amount)] if added else []
     noises += [(f"robustness.amounts.{other}", other, amounts[other]) for other in amounts]
-    for name, added, amount in noises[kind in image_sources.NOISY_SOURCES :]:
+    for name, other, amount in noises:
         try:
-            noise.check_amount(added, amount)
+            noise.check_amount(other, amount)
         except ValueError as error:
             yield f"{name} is {amount}: {error}"
     keys = ("train", "test", "noisy_train", "noisy_test")
@@ -107,7 +108,7 @@ def contradictions(content: dict[str, Any]) -> Iterator[str]:
                 "run `dvc add` for the data, then `git add` for the new .dvc file"
             )
             yield f"{given}, which does not exist{remedy if '.dvc' in Path.cwd().parts else ''}"
-    if kind in image_sources.NOISY_SOURCES and train["fresh_noise"]:
+    if not added and train["fresh_noise"]:
         yield (
             f"train.fresh_noise adds synthetic noise, which noise.kind '{kind}' excludes: set "
             "train.fresh_noise to false"
