@@ -1,6 +1,5 @@
 """`make photographs` on two small sets."""
 
-import re
 import subprocess
 import sys
 from pathlib import Path
