@@ -6,6 +6,7 @@ prints the milliseconds per step of 128 images in the second one, because the fi
 pause differs from later ones. Several trainers can thus take turns on one machine.
 """
 
+import itertools
 import os
 import sys
 import time
@@ -28,21 +29,34 @@ def guide() -> None:
     serve_fit(network(), noisy, clean, batch_size=BATCH, shuffle=True)
 
 
-def here(backend_name: str = "tensorflow") -> None:
-    """The stage `train`; with TensorFlow 375 batches in each epoch, however long the data."""
+def here(backend_name: str = "tensorflow", portable: bool = True) -> None:
+    """The stage `train`."""
     from pipeline import npy, params
     from training import backend, networks
 
-    train, steps = params.read(params.Train), params.read(params.Runtime).steps_per_execution
-    backend.start(backend_name, "auto")
-    from training import batches, fit
+    train = params.read(params.Train)
+    backend.start(backend_name, "auto", portable, join=True)
+    from training import fit, loops
 
-    noisy, clean = npy.NpyReader(NOISY), npy.NpyReader(CLEAN)
+    noisy, clean = npy.open_npy(NOISY), npy.open_npy(CLEAN)
     network = networks.build((28, 28, 1), **dict(params.read(params.Model)))
     model = fit.compile_model(network, train.optimizer, train.learning_rate, train.loss)
-    blocks = batches.Blocks(noisy, clean, batch_size=BATCH, steps=steps, seed=train.seed)
-    data = batches.to_tf_dataset(blocks)
-    serve_fit(model, data.take(STEPS // steps) if data is not blocks else data, shuffle=False)
+    loop = loops.Loop(model, noisy, clean, batch_size=BATCH, seed=train.seed)
+    calls = itertools.chain.from_iterable(loop.calls(epoch) for epoch in itertools.count())
+
+    def epoch() -> int:
+        """Trains for an epoch of 375 steps, or for a window of data that do not fit into memory."""
+        arrays, batches = next(calls)
+        loop.run(arrays, batches)
+        model.get_metrics_result()["loss"].__array__()  # waits for the device
+        return len(batches.rows)
+
+    serve(epoch)
+
+
+def fastest() -> None:
+    """The stage `train` with `runtime.portable: false`."""
+    here(portable=False)
 
 
 def jax() -> None:
@@ -56,23 +70,23 @@ def matrices() -> None:
     left, right = rng.random((128, 512), np.float32), rng.random((512, 512), np.float32)
     product = np.empty((128, 512), np.float32)
 
-    def epoch() -> None:
+    def epoch() -> int:
         for _ in range(15 * STEPS):  # 15 x 67.1 MFLOP; a step takes 128 x 7.87 MFLOP
             np.matmul(left, right, out=product)
+        return STEPS
 
     serve(epoch)
 
 
-def serve(epoch: Callable[[], None]) -> None:
-    """Takes turns with a function that trains one epoch."""
+def serve(epoch: Callable[[], int]) -> None:
+    """Takes turns with a function that trains one epoch and returns its number of steps."""
     for _ in range(WARMUP):
         epoch()
     print("ready", file=ANSWERS, flush=True)
     for _ in sys.stdin:
         epoch()
         started = time.perf_counter()
-        epoch()
-        answer(started)
+        answer(started, epoch())
 
 
 def serve_fit(model: Any, *data: Any, **settings: Any) -> None:
@@ -94,8 +108,8 @@ def serve_fit(model: Any, *data: Any, **settings: Any) -> None:
     model.fit(*data, epochs=10**6, verbose=0, callbacks=[Turns()], **settings)
 
 
-def answer(started: float) -> None:
-    print((time.perf_counter() - started) / STEPS * 1e3, file=ANSWERS, flush=True)
+def answer(started: float, steps: int = STEPS) -> None:
+    print((time.perf_counter() - started) / steps * 1e3, file=ANSWERS, flush=True)
 
 
 if __name__ == "__main__":

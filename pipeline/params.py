@@ -118,7 +118,7 @@ class Train(Section):
 class Runtime(Section):
     backend: str
     device: str
-    steps_per_execution: PositiveInt
+    portable: bool
     tensorboard: bool
 
 

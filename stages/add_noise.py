@@ -41,7 +41,7 @@ def take_pairs(load: params.Load, folder: Path) -> None:
         image_sources.convert(f"noisy_{source}", load, converted / source)
         check_pairs(getattr(load, source), getattr(load, f"noisy_{source}"), converted, source)
     for split, source in SOURCES.items():
-        rows = None if split == "test" else npy.load_npy(f"data/split/rows_{split}.npy")
+        rows = None if split == "test" else npy.open_npy(f"data/split/rows_{split}.npy")
         npy.write_scaled(converted / f"{source}_images.npy", rows, folder / f"x_{split}.npy")
     files.remove(converted)
 
@@ -58,8 +58,8 @@ def check_pairs(clean: str, noisy: str, converted: Path, source: str) -> None:
                     f"{noisy} must have pictures of the same names and sizes as {clean}, "
                     f"but it has {b} instead of {a} (picture,width,height,images)"
                 )
-    shapes = [npy.NpyReader(f"{folder}/{source}_images.npy").shape for folder in folders]
-    labels = [npy.load_npy(f"{folder}/{source}_labels.npy") for folder in folders]
+    shapes = [npy.open_npy(f"{folder}/{source}_images.npy").shape for folder in folders]
+    labels = [npy.open_npy(f"{folder}/{source}_labels.npy") for folder in folders]
     if shapes[0] != shapes[1]:
         raise InputError(
             f"{noisy} has images of the shape {shapes[1]}, but {clean} of {shapes[0]} "

@@ -28,40 +28,44 @@ def main() -> None:
         settings = {method: setting for method, (setting, _) in fitted.items()}
         denoisers = {method: denoiser for method, (_, denoiser) in fitted.items()}
         results = {split: score(split, denoisers, pool) for split in ("val", "test")}
-    with atomic_write("data/baselines") as folder, npy.NpyReader("data/noisy/x_test.npy") as noisy:
+    noisy = npy.open_npy("data/noisy/x_test.npy")
+    with atomic_write("data/baselines") as folder:
         folder.mkdir()
         for method, denoiser in denoisers.items():
-            np.save(folder / f"{method}.npy", denoiser(noisy.rows(0, KEPT_IMAGES)))
+            np.save(folder / f"{method}.npy", denoiser(noisy[:KEPT_IMAGES]))
         if denoisers:
             best = max(denoisers, key=lambda method: results["val"][method]["psnr"] or 0)
-            npy.write(folder / "x_test.npy", map(denoisers[best], noisy.blocks(BLOCK_SIZE)))
+            blocks = npy.blocks("data/noisy/x_test.npy", BLOCK_SIZE)
+            npy.write(folder / "x_test.npy", map(denoisers[best], blocks))
     with atomic_write("metrics/baselines.json") as path:
         path.write_text(json.dumps(results | {"settings": settings}, indent=2) + "\n")
 
 
+def read(split: str) -> tuple[classical.Images, classical.Images]:
+    """The noisy and the clean images of a split."""
+    return npy.open_npy(f"data/noisy/x_{split}.npy"), npy.open_npy(f"data/split/x_{split}.npy")
+
+
 def fit(section: params.Baselines, pool: ThreadPoolExecutor) -> dict[str, classical.Fitted]:
     """The setting, if any, and the denoiser of each method."""
-    with (
-        npy.NpyReader("data/noisy/x_train.npy") as all_noisy,
-        npy.NpyReader("data/split/x_train.npy") as all_clean,
-    ):
-        linear_methods = [method for method in section.methods if method in classical.LINEAR]
-        values = math.prod(all_clean.shape[1:])
-        check_size(section, linear_methods, len(all_clean), values)
-        count = max(1, min(TUNING_IMAGES, len(all_clean) // 5))
-        tuning = all_noisy.rows(0, count), all_clean.rows(0, count)
-        futures = {
-            method: pool.submit(classical.TUNED[method], *tuning)
-            for method in section.methods
-            if method in classical.TUNED
-        }
-        if linear_methods:
-            starts = range(count, len(all_clean), BLOCK_SIZE)
-            bounds = ((start, start + BLOCK_SIZE) for start in starts)
-            pairs = ((all_noisy.rows(*bound), all_clean.rows(*bound)) for bound in bounds)
-            settings = classical.Linear(pairs, values), *tuning, section.pca_components
-            for method in linear_methods:
-                futures[method] = pool.submit(classical.LINEAR[method], *settings)
+    all_noisy, all_clean = read("train")
+    linear_methods = [method for method in section.methods if method in classical.LINEAR]
+    values = math.prod(all_clean.shape[1:])
+    check_size(section, linear_methods, len(all_clean), values)
+    count = max(1, min(TUNING_IMAGES, len(all_clean) // 5))
+    tuning = all_noisy[:count], all_clean[:count]
+    futures = {
+        method: pool.submit(classical.TUNED[method], *tuning)
+        for method in section.methods
+        if method in classical.TUNED
+    }
+    if linear_methods:
+        starts = range(count, len(all_clean), BLOCK_SIZE)
+        parts = (slice(start, start + BLOCK_SIZE) for start in starts)
+        pairs = ((all_noisy[part], all_clean[part]) for part in parts)
+        settings = classical.Linear(pairs, values), *tuning, section.pca_components
+        for method in linear_methods:
+            futures[method] = pool.submit(classical.LINEAR[method], *settings)
     fitted = {method: futures[method].result() for method in section.methods}
     for method, (setting, _) in fitted.items():
         print(f"{method}: {setting}", flush=True)
@@ -87,18 +91,15 @@ def score(
     split: str, denoisers: dict[str, classical.Denoiser], pool: ThreadPoolExecutor
 ) -> dict[str, dict[str, float | None]]:
     """The mean of each metric of each method on a split."""
-
-    def read(kind: str, start: int) -> classical.Images:
-        with npy.NpyReader(f"data/{kind}/x_{split}.npy") as images:
-            return images.rows(start, start + BLOCK_SIZE)
+    noisy_images, clean_images = read(split)
 
     def score_block(start: int) -> dict[str, scores.Scores]:
         """Each metric of each image of the block that begins at image `start`, for each method."""
-        clean, noisy = read("split", start), read("noisy", start)
+        block = slice(start, start + BLOCK_SIZE)
+        clean, noisy = clean_images[block], noisy_images[block]
         return {name: scores.score(clean, denoise(noisy)) for name, denoise in denoisers.items()}
 
-    with npy.NpyReader(f"data/split/x_{split}.npy") as clean:
-        blocks = list(pool.map(score_block, range(0, len(clean), BLOCK_SIZE)))
+    blocks = list(pool.map(score_block, range(0, len(clean_images), BLOCK_SIZE)))
     return {
         method: scores.means(scores.concatenate([block[method] for block in blocks]))
         for method in denoisers

@@ -3,6 +3,8 @@
 The model file is empty if the images have no labels or all the same label.
 """
 
+from typing import Any
+
 import numpy as np
 
 from denoiser.errors import InputError
@@ -14,32 +16,33 @@ from training import backend, keras_files, networks, optimizers
 
 def main() -> None:
     section, runtime = params.read(params.Classifier), params.read(params.Runtime)
-    labels = npy.load_npy("data/split/y_train.npy")
+    labels = npy.open_npy("data/split/y_train.npy")
     if labels.min() == labels.max():
         print("no classifier is trained: the images have no labels, or all the same", flush=True)
         with atomic_write(keras_files.CLASSIFIER) as path:
             path.touch()
         return
     # The gradients of convolutions depend on the number of threads: use two on any machine.
-    device = backend.start(runtime.backend, runtime.device, threads=2)
+    device = backend.start(runtime.backend, runtime.device, runtime.portable, threads=2)
     print(f"training the classifier on {device}", flush=True)
     import keras
 
-    from training import fit
-    from training.batches import Blocks, to_tf_dataset
+    from training import fit, loops
 
-    images = npy.NpyReader("data/split/x_train.npy")
+    images = npy.open_npy("data/split/x_train.npy")
     # `compile_model` requires targets of the shape of the output.
     one_hot = np.eye(int(labels.max()) + 1, dtype=np.float32)[labels]
     keras.utils.set_random_seed(section.seed)
     network = networks.classifier(images.shape[1:], one_hot.shape[1])
-    # The number of steps per block affects the speed, but not the result.
-    blocks = Blocks(images, one_hot, batch_size=section.batch_size, steps=25, seed=section.seed)
-    steps = section.epochs * blocks.steps_per_epoch
+    steps = section.epochs * -(-len(images) // section.batch_size)
     rate = optimizers.schedule("cosine", section.learning_rate, 0, steps)
-    model = fit.compile_model(network, "adam", rate, "categorical_crossentropy", xla=False)
-    fitted = model.fit(to_tf_dataset(blocks), epochs=section.epochs, shuffle=False, verbose=2)
-    if not np.isfinite(fitted.history["loss"]).all():
+    model = fit.compile_model(network, "adam", rate, "categorical_crossentropy")
+    memory, xla = backend.resident_bytes(device), device != "CPU"
+    settings: Any = {"batch_size": section.batch_size, "seed": section.seed}
+    train = loops.Loop(model, images, one_hot, **settings, memory=memory, xla=xla)
+    losses = [train(epoch) for epoch in range(section.epochs)]
+    print(f"losses of the epochs: {losses}", flush=True)
+    if not np.isfinite(losses).all():
         raise InputError(
             f"{params.FILE}: with classifier.learning_rate {section.learning_rate}, the loss of "
             "the classifier is no longer finite: lower it"

@@ -19,12 +19,13 @@ IMAGES = {
 
 
 def main() -> None:
-    labels, runtime = npy.load_npy("data/split/y_test.npy"), params.read(params.Runtime)
+    labels, runtime = npy.open_npy("data/split/y_test.npy"), params.read(params.Runtime)
     accuracy: dict[str, float | None] = {
         name: None for name, file in IMAGES.items() if Path(file).exists()
     }
     if labels.min() >= 0 and Path(keras_files.CLASSIFIER).stat().st_size:
-        print(f"classifying on {backend.start(runtime.backend, runtime.device)}", flush=True)
+        device = backend.start(runtime.backend, runtime.device, runtime.portable)
+        print(f"classifying on {device}", flush=True)
         model = keras_files.load_model(keras_files.CLASSIFIER)
         for name in accuracy:
             blocks = npy.blocks(IMAGES[name], keras_files.BATCH_SIZE)

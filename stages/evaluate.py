@@ -59,7 +59,7 @@ def score(split: str, variant: str) -> scores.Scores:
 
 def per_image(split: str, results: dict[tuple[str, str], scores.Scores]) -> pd.DataFrame:
     """One row per image: its split, its index, its label, and each metric of each variant."""
-    labels = npy.load_npy(f"data/split/y_{split}.npy")
+    labels = npy.open_npy(f"data/split/y_{split}.npy")
     table = pd.DataFrame({"split": split, "image": np.arange(len(labels)), "label": labels})
     for metric in scores.METRICS:
         for variant in VARIANTS:

@@ -50,8 +50,7 @@ def method_image_paths(methods: Iterable[str]) -> dict[str, str]:
 
 def read(path: str, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
     """The images with these indices, shape (n, height, width, channels)."""
-    with npy.NpyReader(path) as images:
-        return images[rows]
+    return npy.open_npy(path)[rows]
 
 
 if __name__ == "__main__":

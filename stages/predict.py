@@ -9,7 +9,8 @@ from training import backend, keras_files
 
 def main() -> None:
     kind, precision = params.read(params.Model).kind, params.read(params.Train).precision
-    runtime, portable = params.read(params.Runtime), backend.portable(kind, precision)
+    runtime = params.read(params.Runtime)
+    portable = runtime.portable and backend.portable(kind, precision)
     print(f"predicting on {backend.start(runtime.backend, runtime.device, portable)}", flush=True)
     network = keras_files.load_model(keras_files.AUTOENCODER).predict_on_batch
     average = params.read(params.Predict).ensemble

@@ -10,7 +10,8 @@ from training import backend, keras_files
 def main() -> None:
     section, clip = params.read(params.Robustness), params.read(params.Noise).clip
     kind, precision = params.read(params.Model).kind, params.read(params.Train).precision
-    runtime, portable = params.read(params.Runtime), backend.portable(kind, precision)
+    runtime = params.read(params.Runtime)
+    portable = runtime.portable and backend.portable(kind, precision)
     print(f"predicting on {backend.start(runtime.backend, runtime.device, portable)}", flush=True)
     import pandas as pd  # after Keras, which starts faster without it
 
@@ -19,7 +20,7 @@ def main() -> None:
     network = keras_files.load_model(keras_files.AUTOENCODER).predict_on_batch
     average = params.read(params.Predict).ensemble
     denoise = ensemble.predictor(network, average, keras_files.AUTOENCODER)
-    images = npy.NpyReader("data/split/x_val.npy")
+    images = npy.open_npy("data/split/x_val.npy")
     starts = range(0, min(section.images, len(images)), noise.BLOCK_SIZE)
     columns = [(metric, name) for metric in scores.METRICS for name in ("noisy", "denoised")]
 
@@ -27,7 +28,7 @@ def main() -> None:
         """The mean of each metric of the noisy and of the denoised images."""
         parts: dict[str, list[scores.Scores]] = {"noisy": [], "denoised": []}
         for number, start in enumerate(starts):
-            clean = images.rows(start, min(start + noise.BLOCK_SIZE, section.images))
+            clean = images[start : min(start + noise.BLOCK_SIZE, section.images)]
             # The same random numbers for each amount, so that only the amount differs.
             rng = noise.generator(section.seed, f"robustness {kind}", number)
             noisy = noise.add_noise(clean, kind, amount, rng, clip=clip)

@@ -32,8 +32,7 @@ def holdout(split: params.Split) -> tuple[Indices, Indices]:
     All squares of a picture are in the same part, because squares of one picture resemble each
     other, and may overlap. Raises InputError if a part would be empty.
     """
-    with npy.NpyReader("data/images/train_labels.npy") as labels:
-        rows = np.arange(len(labels))
+    rows = np.arange(len(npy.open_npy("data/images/train_labels.npy")))
     groups: Indices | list[Indices] = rows[:, None]
     if PICTURES.exists():
         with open(PICTURES, encoding="utf-8", errors="surrogateescape", newline="") as file:
@@ -54,7 +53,7 @@ def holdout(split: params.Split) -> tuple[Indices, Indices]:
 def write_split(source: str, rows: Indices | None, folder: Path, split: str) -> None:
     """Writes x_{split}.npy, scaled, and y_{split}.npy: all rows, or those of rows_{split}.npy."""
     npy.write_scaled(Path(f"data/images/{source}_images.npy"), rows, folder / f"x_{split}.npy")
-    y = npy.load_npy(f"data/images/{source}_labels.npy")
+    y = npy.open_npy(f"data/images/{source}_labels.npy")
     if rows is not None:
         y = y[rows]
         np.save(folder / f"rows_{split}.npy", rows.astype(np.int32))

@@ -6,92 +6,85 @@ from typing import Any
 import numpy as np
 import pytest
 
+from training import batches
 from training.augment import augment
-from training.batches import Blocks, to_tf_dataset
+from training.batches import Order
 from training.device_random import DeviceGenerator
 
-CLEAN = np.arange(10, dtype=np.float32)[:, None]
-LABELS = np.arange(10, dtype=np.uint8)
+
+def rows(order: Order, epoch: int) -> list[int]:
+    """The numbers of the rows of an epoch, in the order in which they are trained on."""
+    return [row for window, shuffled in order.windows(epoch) for row in window[shuffled].tolist()]
 
 
-def epoch(blocks: Blocks) -> list[tuple[np.ndarray, ...]]:
-    """The blocks of the next epoch."""
-    blocks.on_epoch_begin()
-    return [blocks[index] for index in range(blocks.num_batches)]
-
-
-def batches(blocks: Blocks) -> list[list[float]]:
-    """The pixel of each image of each batch of the next epoch."""
-    return [batch for block in epoch(blocks) for batch in block[1][:, :, 0].T.tolist()]
-
-
-@pytest.mark.parametrize(
-    ("steps", "shapes"),
-    [
-        (1, [(3, 1), (3, 1), (3, 1), (1, 1)]),
-        (2, [(3, 2), (3, 1), (1, 1)]),
-        (3, [(3, 3), (1, 1)]),
-        (100, [(3, 3), (1, 1)]),
-    ],
-)
-def test_the_batches_of_an_epoch_do_not_depend_on_the_blocks(
-    steps: int, shapes: list[tuple[int, int]]
-) -> None:
-    one_by_one = Blocks(CLEAN, batch_size=3, seed=1)
-    blocks, as_dataset = (
-        Blocks(CLEAN, LABELS, batch_size=3, steps=steps, seed=1) for _ in range(2)
-    )
-    dataset = to_tf_dataset(as_dataset)
-    assert blocks.steps_per_epoch == 4
-    for _ in range(2):
-        rows, expected = list[list[float]](), batches(one_by_one)
-        for block, tensors, shape in zip(epoch(blocks), dataset, shapes, strict=True):
-            counters, clean, labels = block
-            assert counters.shape == labels.shape == shape
-            assert clean.shape == (*shape, 1)
-            np.testing.assert_array_equal(clean[:, :, 0], labels)
-            for tensor, array in zip(tensors, block, strict=True):
-                assert tensor.dtype == array.dtype
-                np.testing.assert_array_equal(tensor, array)
-            rows += labels.T.tolist()
-        assert rows == expected
-        assert sorted(itertools.chain(*rows)) == list(range(10))
+@pytest.fixture
+def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows of up to 100 bytes, runs of 20 bytes."""
+    monkeypatch.setattr(batches, "WINDOW", 100)
+    monkeypatch.setattr(batches, "RUN", 20)
 
 
 def test_order_depends_only_on_seed_and_epoch() -> None:
-    first, second, other = (Blocks(CLEAN, batch_size=4, seed=seed) for seed in (1, 1, 2))
-    orders = [batches(first), batches(first)]
+    first, second, other = (Order(10, 4, 4, seed) for seed in (1, 1, 2))
+    orders = [rows(first, 0), rows(first, 1)]
     np.random.seed(0)  # noqa: NPY002  (the global state must not matter)
-    assert [batches(second), batches(second)] == orders
-    assert orders[0] not in (orders[1], batches(other))
-    without_seed = Blocks(CLEAN, batch_size=10)
-    assert batches(without_seed) == batches(without_seed) == [list(range(10))]
+    assert [rows(second, 0), rows(second, 1)] == orders
+    assert orders[0] not in (orders[1], rows(other, 0))
+    assert sorted(orders[0]) == list(range(10))
+    assert rows(Order(10, 4, 4, None), 3) == list(range(10))
 
 
-def test_counters_number_the_rows_of_all_epochs() -> None:
-    def counters(blocks: Blocks) -> list[int]:
-        return [n for block in epoch(blocks) for n in block[0].T.ravel().tolist()]
+@pytest.mark.parametrize(("seed", "batch_size"), [(None, 6), (1, 6), (2, 100)])
+def test_larger_data_are_read_in_runs_and_shuffled_within_windows(
+    small_windows: None, seed: int | None, batch_size: int
+) -> None:
+    """Rows of 4 bytes: runs of 5 rows, and windows of 24 rows or of one batch."""
+    order = Order(203, 4, batch_size, seed)
+    windows = list(order.windows(0))
+    assert [len(read) for read, _ in windows][:-1] == [max(24, batch_size)] * (len(windows) - 1)
+    for read, shuffled in windows:
+        assert sorted(shuffled) == list(range(len(read)))
+    read_rows = np.concatenate([read for read, _ in windows])
+    assert sorted(read_rows) == sorted(rows(order, 0)) == list(range(203))
+    if seed is None:
+        assert rows(order, 0) == list(range(203))
+        return
+    last = 40 if (read_rows == 200).argmax() == 200 else None  # the run of three rows
+    starts = [row for row in read_rows.tolist() if row % 5 == 0]
+    assert len(starts) == 41
+    for start in starts[:last]:
+        position = read_rows.tolist().index(start)
+        run = list(range(start, min(start + 5, 203)))
+        assert read_rows[position : position + len(run)].tolist() == run
+    assert starts != sorted(starts)
+    for read, shuffled in windows:
+        assert read[shuffled].tolist() != read.tolist()
 
-    blocks = Blocks(CLEAN, batch_size=4, steps=2, seed=1)
-    assert counters(blocks) + counters(blocks) == list(range(20))
-    resumed = Blocks(CLEAN, batch_size=4, steps=1, seed=1)
-    resumed.epoch = 0
-    assert counters(resumed) == list(range(10, 20))
-    resumed.epoch = 2**31 // 10 - 1  # 2³¹ lies in the next epoch
-    assert 0 in counters(resumed)
+
+def test_batches_have_counters_that_number_the_rows_of_all_epochs(small_windows: None) -> None:
+    order = Order(30, 4, 4, None)  # windows of 24 rows
+    first, second = (
+        order.batches(shuffled, 2, number * order.window)
+        for number, (_, shuffled) in enumerate(order.windows(2))
+    )
+    assert first.rows.shape == (6, 4)
+    assert first.rows[1].tolist() == [4, 5, 6, 7]
+    assert first.last.size == 0
+    assert first.counters.tolist() == [60, 64, 68, 72, 76, 80, 84]
+    assert second.rows.tolist() == [[0, 1, 2, 3]]  # of the second window
+    assert second.last.tolist() == [4, 5]
+    assert second.counters.tolist() == [84, 88]
+    (_, shuffled), *_ = order.windows(0)
+    counters = order.batches(shuffled, 2**31 // 30).counters  # 2³¹ lies in this epoch
+    assert counters.min() < 30
+    assert counters.dtype == np.int32
 
 
-@pytest.mark.parametrize(("multiple", "sizes"), [(1, [4, 4, 2]), (2, [4, 4, 2]), (4, [4, 4])])
-def test_devices_get_equal_shares_of_the_last_batch(multiple: int, sizes: list[int]) -> None:
-    blocks = Blocks(CLEAN, batch_size=4, multiple=multiple)
-    assert [len(batch) for batch in batches(blocks)] == sizes
-    assert blocks.steps_per_epoch == len(sizes)
-
-
-def test_blocks_of_large_images_have_fewer_steps() -> None:
-    images = np.broadcast_to(np.float32(0), (1000, 10**5))  # 400 KB each
-    assert Blocks(images, images, batch_size=16, steps=25).steps == 7  # of 12.8 MB each
-    assert Blocks(images, images, batch_size=500, steps=25).steps == 1
+@pytest.mark.parametrize(("multiple", "last"), [(1, 2), (2, 2), (4, 0)])
+def test_devices_get_equal_shares_of_the_last_batch(multiple: int, last: int) -> None:
+    order = Order(10, 4, 4, 1, multiple)
+    ((_, shuffled),) = order.windows(0)
+    assert [len(part) for part in order.batches(shuffled, 0)[:2]] == [2, last]
 
 
 # Augmentation

@@ -74,7 +74,7 @@ SECTIONS = {
     "train": "epochs=3 batch_size=64 optimizer=adamw learning_rate=1e-4 schedule=cosine warmup=0.1 "
     "weight_decay=0.01 loss=psnr fresh_noise=true augment.flip=true augment.rotate=true "
     "augment.gray=0.5 augment.shift=2 patience=null precision=mixed_bfloat16 seed=1",
-    "runtime": "backend=jax device=cpu steps_per_execution=1 tensorboard=true",
+    "runtime": "backend=jax device=cpu portable=false tensorboard=true",
     "predict": "ensemble=true",
     "robustness": f"images=10 {AMOUNTS} seed=1",
     "classifier": "epochs=1 batch_size=64 learning_rate=0.01 seed=1",
@@ -96,7 +96,6 @@ RERUN = {
     "model": {"train", "export"} | EVALUATION,
     "train": {"train", "export"} | EVALUATION,
     "runtime": {"train", "export", "classifier"} | EVALUATION,
-    "runtime.steps_per_execution": set[str](),
     "runtime.tensorboard": set[str](),
     "predict": EVALUATION,
     "robustness": {"robustness"},
@@ -199,7 +198,7 @@ def test_the_dependencies_of_a_stage_cover_its_code_and_parameters(stage: str) -
     assert {name.split(".")[0] for name in listed} == {section.lower() for section in read}
     # Only these parameters of the section affect results.
     runtime = {name for name in listed if name.startswith("runtime")}
-    assert runtime in (set(), {"runtime.backend", "runtime.device"})
+    assert runtime in (set(), {"runtime.backend", "runtime.device", "runtime.portable"})
 
 
 def test_each_stage_has_a_module_each_parameter_a_change_and_no_name_occurs_twice() -> None:

@@ -9,6 +9,7 @@ import pytest
 from pipeline import params
 from tests.conftest import ROOT, Clone, offline, write_csv
 from tools.measurements import processor
+from training import backend
 
 
 @pytest.mark.slow
@@ -45,14 +46,13 @@ def test_missing_packages_untracked_files_and_null_paths_are_reported(tmp_path: 
         assert f"load.{key} is None: input should be a valid string" in output
 
 
-# They limit the libraries to AVX2. The stages limit oneDNN, OpenBLAS and XLA themselves: without
-# these limits, this test fails on a processor with AVX-512.
+# They limit the libraries to AVX2; the stages limit oneDNN and OpenBLAS themselves. Without these
+# limits, this test fails on a processor with AVX-512.
 AVX2 = {
     "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX512F,-AVX512VL",
     "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL",
     "ONEDNN_MAX_CPU_ISA": "AVX2",
     "OPENBLAS_CORETYPE": "Zen",
-    "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
 }
 
 
@@ -85,3 +85,33 @@ def test_products_do_not_depend_on_the_number_of_cores() -> None:
     products = [subprocess.check_output(command, cwd=ROOT) for command in commands]
     assert products[0] == products[1] == products[2]
     assert len(products[0]) == 64 * 512 * 4
+
+
+# The weights of a small default network after two epochs.
+WEIGHTS = """
+import sys
+from training import backend
+backend.PORTABLE_XLA = f"--xla_cpu_max_isa={sys.argv[1]}"
+backend.start("tensorflow", "cpu")
+import keras
+import numpy as np
+from training import networks
+from training.fit import compile_model
+from training.loops import Loop
+noisy, clean = np.random.default_rng(0).random((2, 300, 12, 12, 1), np.float32)
+keras.utils.set_random_seed(0)
+units = {"encoder": [64, 30], "decoder": [64], "activation": "relu"}
+network = networks.build(clean.shape[1:], "dense", **units)
+model = compile_model(network, "adam", 0.001, "binary_crossentropy")
+loop = Loop(model, noisy, clean, batch_size=64)
+losses = [loop(epoch) for epoch in range(2)]
+print([weights.tobytes().hex() for weights in network.get_weights()])
+"""
+
+
+def test_weights_do_not_depend_on_the_instructions_that_xla_uses() -> None:
+    """With AVX2, which has fused multiply-add, processors without AVX-512 gave other weights."""
+    limit = backend.PORTABLE_XLA.removeprefix("--xla_cpu_max_isa=")
+    commands = [[sys.executable, "-c", WEIGHTS, isa] for isa in (limit, "SSE4_2")]
+    weights = [subprocess.check_output(command, cwd=ROOT, text=True) for command in commands]
+    assert weights[0] == weights[1]

@@ -61,7 +61,7 @@ def test_every_preset_runs_shortened(tmp_path: Path, monkeypatch: pytest.MonkeyP
             for number in range(5):
                 Image.new("L", (96, 64), 40 * number).save(pictures_folder / f"{number}.png")
         short = {"epochs": 1, "batch_size": 8}
-        set_params(folder, train=short, runtime={"steps_per_execution": 1, "device": "cpu"})
+        set_params(folder, train=short, runtime={"device": "cpu"})
         dense, precision = params["model"]["kind"] == "dense", params["train"]["precision"]
         groups[str(dense and precision == "float32")].append(folder)
         groups["export"].append(folder)

@@ -1,7 +1,6 @@
 """denoiser/files.py and pipeline/npy.py."""
 
 import contextlib
-import itertools
 import os
 from pathlib import Path
 
@@ -51,7 +50,7 @@ def test_npy_files_are_compatible_with_numpy(workspace: Path, rows: int) -> None
     np.testing.assert_array_equal(np.load("x.npy"), array)
     np.save("y.npy", array)
     np.testing.assert_array_equal(np.concatenate([array[:0], *npy.blocks("y.npy", 4)]), array)
-    np.testing.assert_array_equal(npy.load_npy("y.npy"), array)
+    np.testing.assert_array_equal(npy.open_npy("y.npy"), array)
 
 
 ROWS = np.zeros((10, 4))
@@ -69,24 +68,4 @@ def test_rejects_npy_files_of_other_kinds_and_truncated_ones(
     if size is not None:
         os.truncate("x.npy", size)
     with pytest.raises(InputError, match=r"^x\.npy "):
-        npy.load_npy("x.npy")
-
-
-@pytest.mark.parametrize("cached", [True, False])
-def test_reads_rows_in_any_order(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch, cached: bool
-) -> None:
-    """Through a memory map only as long as the system has cached the file."""
-    counts = itertools.count(step=0 if cached else 1)
-    monkeypatch.setattr(npy, "reads_from_disk", lambda: next(counts))
-    images = np.arange(40, dtype=np.float32).reshape(10, 2, 2, 1)
-    np.save("x.npy", images)
-    order = np.array([7, 0, 7, 9])
-    with npy.NpyReader("x.npy") as reader:
-        reader[order]
-        result = reader[order]
-        assert (reader.map is not None) == cached
-    np.testing.assert_array_equal(result, images[order])
-    assert result.ctypes.data % 64 == 0
-    result[:] = 0
-    np.testing.assert_array_equal(np.load("x.npy"), images)
+        npy.open_npy("x.npy")

@@ -9,8 +9,9 @@ import pytest
 
 from tests.tiny_networks import build
 from training import checkpoints, optimizers
-from training.batches import Blocks, to_tf_dataset
+from training import fit as fit_module
 from training.fit import Checkpoint, compile_model, fit
+from training.loops import Loop
 
 
 @pytest.mark.parametrize(
@@ -41,11 +42,17 @@ def train(
     noisy = clean + rng.normal(0, 0.05, clean.shape).astype(np.float32)
     network = build("dense", (2, 3, 1), precision, encoder=[8, 3], decoder=[])
     rate = 0.1  # so high that the val_loss rises and falls
-    model = compile_model(network, "adam", rate, "mse", xla=False)
-    blocks = Blocks(noisy[:20], clean[:20], batch_size=8, steps=2, seed=1)
-    validation = Blocks(noisy[20:], clean[20:], batch_size=10)
-    fit(model, blocks, validation, EPOCHS, patience, saved.append, checkpoint)
-    val_loss = model.evaluate(to_tf_dataset(validation), verbose=0)
+    model = compile_model(network, "adam", rate, "mse")
+    loop = Loop(model, noisy[:20], clean[:20], batch_size=8, seed=1, xla=False)
+    validation = Loop(model, noisy[20:], clean[20:], batch_size=10, training=False, xla=False)
+    logged = list[list[float]]()
+
+    def log(*losses: float) -> None:
+        logged.append(list(losses))
+
+    fit(model, loop, validation, EPOCHS, patience, log, saved.append, checkpoint)
+    assert not logged or logged == saved[-1]["losses"].tolist()[-len(logged) :]
+    val_loss = validation(0)
     return saved, val_loss, network.get_weights()
 
 
@@ -53,8 +60,9 @@ def train(
     ("patience", "precision"), [(None, "float32"), (2, "float32"), (2, "mixed_float16")]
 )
 def test_patience_keeps_the_best_weights_also_in_a_resumed_training(
-    patience: int | None, precision: str
+    patience: int | None, precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(fit_module, "CHECKPOINT_SECONDS", 0)
     saved, val_loss, weights = train(patience, precision)
     val_losses = saved[-1]["losses"][:, 1]
     assert len(saved) == len(val_losses)
@@ -68,6 +76,15 @@ def test_patience_keeps_the_best_weights_also_in_a_resumed_training(
         resumed = train(patience, precision, saved[-1 - left])
         expected = saved[len(saved) - left :], val_loss, weights
         np.testing.assert_equal(resumed, expected)
+
+
+def test_the_first_and_the_last_epoch_are_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit_module, "CHECKPOINT_SECONDS", 1e9)
+    saved, _, _ = train(None, "float32")
+    assert [len(checkpoint["losses"]) for checkpoint in saved] == [1, EPOCHS]
+    resumed, _, _ = train(None, "float32", saved[0])
+    assert [len(checkpoint["losses"]) for checkpoint in resumed] == [2, EPOCHS]
+    np.testing.assert_equal(resumed[-1], saved[-1])
 
 
 # Checkpoints

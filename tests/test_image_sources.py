@@ -14,7 +14,7 @@ from PIL import Image
 
 from denoiser.errors import InputError
 from pipeline import camera, image_sources
-from pipeline.npy import load_npy
+from pipeline.npy import open_npy
 from stages import add_noise, load, split
 from tests.conftest import SetParams, write_csv
 
@@ -145,7 +145,7 @@ def test_names_that_are_not_utf_8_and_several_pages(
     assert "only the first of its 2 pages or frames is read" in printed
     set_params(noise={"kind": "pairs"})
     add_noise.main()
-    assert (load_npy("data/noisy/x_val.npy") == load_npy("data/split/x_val.npy")).all()
+    assert (open_npy("data/noisy/x_val.npy") == open_npy("data/split/x_val.npy")).all()
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_pairs_are_of_the_same_place_and_pictures_are_not_divided(
     images, rows = np.load("data/images/train_images.npy") / 255, {}
     for name in ("train", "val"):
         rows[name] = np.load(f"data/split/rows_{name}.npy")
-        clean, noisy = (load_npy(f"data/{kind}/x_{name}.npy") for kind in ("split", "noisy"))
+        clean, noisy = (open_npy(f"data/{kind}/x_{name}.npy") for kind in ("split", "noisy"))
         np.testing.assert_allclose(clean, images[rows[name]], atol=1e-6)
         np.testing.assert_allclose(noisy, 1 - clean, atol=1e-6)
     assert not {*rows["train"] // 6} & {*rows["val"] // 6}  # a picture has six squares

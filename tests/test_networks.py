@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.tiny_networks import build
 from training import fit, networks
-from training.batches import Blocks
+from training.loops import Loop
 
 RNG = np.random.default_rng(0)
 GRAY = 28, 28, 1
@@ -111,10 +111,11 @@ def test_mixed_precision_keeps_weights_and_output_in_float32() -> None:
 
 def test_training_standardizes_the_kernels_of_3x3_convolutions(tmp_path: Path) -> None:
     network = build("unet", (8, 8, 1), convolutions=2, standardize=True)
-    model = fit.compile_model(network, "adam", 0.01, "mse", xla=False)
+    model = fit.compile_model(network, "adam", 0.01, "mse")
     images = RNG.random((16, 8, 8, 1), np.float32)
-    blocks, validation = (Blocks(images, images, batch_size=8) for _ in range(2))
-    fit.fit(model, blocks, validation, 3, None, lambda _: None)
+    loop = Loop(model, images, images, batch_size=8, xla=False)
+    for epoch in range(3):
+        loop(epoch)
     layers = [layer for layer in network.layers if type(layer) is keras.layers.Conv2D]
     *hidden, output = [np.asarray(layer.kernel) for layer in layers]
     for kernel in hidden:

@@ -40,7 +40,7 @@ noise.amount=[0.1,101]  noise.amount=[0.9,0.1]  noise.clip=1
 model.encoder=[]  model.encoder=[64,0]  model.encoder=64  model.filters=[]  model.convolutions=0
 train.epochs=0  train.epochs=1.5  train.epochs=true  train.learning_rate=0  train.loss=1
 train.warmup=1  train.weight_decay=-1  train.augment.flip=1  train.augment.shift=-1
-train.patience=0  runtime.steps_per_execution=0  predict.ensemble=8
+train.patience=0  runtime.portable=1  predict.ensemble=8
 robustness.images=0  robustness.amounts.masking=[1.1]  robustness.amounts.uniform=[]
 robustness.amounts.uniform=[-1]  classifier.epochs=0  plot.images=101
 fetch.source=mnist  load.color=blue  noise.kind=salt  baselines.methods=[mean,none]

@@ -157,7 +157,7 @@ AUGMENT = {"flip": True, "rotate": True, "shift": 1, "gray": 0.0}
     ],
     ids=["dense", "unet"],
 )  # fmt: skip
-def test_bytes_of_the_model_do_not_depend_on_cores_and_steps_per_execution(
+def test_bytes_of_the_model_do_not_depend_on_the_number_of_cores(
     noisy: Path, set_params: SetParams, network: dict[str, Any], settings: dict[str, Any]
 ) -> None:
     """With parameters that are not the defaults; `test_interruptions` tests the defaults."""
@@ -165,8 +165,7 @@ def test_bytes_of_the_model_do_not_depend_on_cores_and_steps_per_execution(
     # The last batch is smaller, and training stops early.
     set_params(train={"batch_size": 7, "learning_rate": 0.1, "patience": 1})
     outputs = []
-    for cores, steps in ((contextlib.nullcontext, 4), (one_core, 1)):
-        set_params(runtime={"steps_per_execution": steps})
+    for cores in (contextlib.nullcontext, one_core):
         with cores():
             run_stages("train")
         paths = [Path("models/autoencoder.keras"), *Path("metrics/training").rglob("*.*")]
@@ -180,7 +179,7 @@ def test_bytes_of_the_model_do_not_depend_on_cores_and_steps_per_execution(
 def test_jax_splits_batches_among_devices_and_trains_in_mixed_precision(
     noisy: Path, set_params: SetParams
 ) -> None:
-    """Two devices on the CPU; test_multi_step.py tests two devices with TensorFlow."""
+    """Two devices on the CPU; tests/test_cluster.py trains on two machines."""
     set_params(model=UNET, train={"epochs": 2, "batch_size": 8}, runtime={"backend": "jax"})
     losses = []
     for devices in (1, 2):
@@ -188,9 +187,8 @@ def test_jax_splits_batches_among_devices_and_trains_in_mixed_precision(
         assert ("2 x CPU" in run_stages("train", env=flags)) == (devices == 2)
         losses.append(pd.read_csv(LOSSES, sep="\t")["loss"])
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
-    # Four of six batches, the last of which is smaller.
     mixed = {"precision": "mixed_bfloat16", "epochs": 5, "batch_size": 7}
-    set_params(model={"kind": "dense"} | DENSE, train=mixed, runtime={"steps_per_execution": 4})
+    set_params(model={"kind": "dense"} | DENSE, train=mixed)
     assert "choose a multiple of 2" in error_line(run_stage("train", flags))
     assert run_stages("train", "predict").count("CPU") == 2
     loss = pd.read_csv(LOSSES, sep="\t")["loss"]

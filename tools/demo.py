@@ -19,7 +19,7 @@ from denoiser.errors import InputError
 from denoiser.model import Denoiser
 from denoiser.page import gr
 from pipeline import classical, params
-from pipeline.npy import NpyReader
+from pipeline.npy import open_npy
 from pipeline.process import run_main
 from tools.command import output, read_cached
 from tools.experiment import commit_of
@@ -72,8 +72,7 @@ def load_model(name: str, version: str) -> Denoiser:
 @functools.lru_cache(maxsize=100)
 def tune(method: str, kind: str, amount: float) -> classical.Denoiser:
     """The classical method, tuned on the first training images with this noise."""
-    with NpyReader(DATA["train"]) as images:
-        clean = images.rows(0, TUNING_IMAGES)
+    clean = open_npy(DATA["train"])[:TUNING_IMAGES]
     noisy = noise.add_noise(clean, kind, amount, noise.generator(SEED, "train", 0))
     return classical.TUNED[method](noisy, clean)[1]
 
@@ -112,8 +111,7 @@ def describe(score: scores.Scores) -> str:
 
 def experiments_tab(names: list[str], defaults: params.Noise) -> None:
     """Adds the components; `names` are the models, `defaults` is the noise at the start."""
-    with NpyReader(DATA["test"]) as images:
-        last = len(images) - 1
+    last = len(open_npy(DATA["test"])) - 1
     with gr.Row():
         index = gr.Slider(0, last, 0, step=1, label="Test image")
         upload = gr.File(label="Picture (instead of the test image)", height=120)
@@ -152,11 +150,7 @@ def update(
     """The titles and images of the page: the clean image and each result."""
     amount = min(amount, noise.KINDS[kind].maximum)  # the slider may not be updated yet
     with page.errors_as_messages(path):
-        if path is None:
-            with NpyReader(DATA["test"]) as images:
-                clean = images.rows(int(index), int(index) + 1)[0]
-        else:
-            clean = read_picture(path)
+        clean = open_npy(DATA["test"])[int(index)] if path is None else read_picture(path)
         results = compare(clean, kind, amount, model, method)
     outputs: list[Any] = []
     for title, image in [("**clean**<br>&nbsp;", clean), *results]:

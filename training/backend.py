@@ -3,9 +3,12 @@
 import gc
 import importlib.util
 import os
+import shutil
+import subprocess
 import sys
 
 from denoiser.errors import InputError
+from training import cluster
 from training.networks import NETWORKS
 
 BACKENDS = ("tensorflow", "jax")
@@ -21,25 +24,40 @@ PORTABLE = {
     "TF_ENABLE_ONEDNN_OPTS": "0",
     "ONEDNN_MAX_CPU_ISA": "AVX2",
 }
+# XLA rounds differently with fused multiply-add instructions, and where it uses them depends on the
+# processor. AVX has none.
+PORTABLE_XLA = "--xla_cpu_max_isa=AVX"
 THREADS = 4  # fixed, because the bits of Eigen's products depend on it
 
 
 def portable(kind: str, precision: str) -> bool:
-    """Whether to start Keras with `portable`, which doubles the time of convolutions."""
+    """Whether `start` can be portable: convolutions would take twice as long."""
     return NETWORKS[kind].reach is None and precision == "float32"
 
 
-def start(backend: str, device: str, portable: bool = True, threads: int | None = None) -> str:
+def start(
+    backend: str,
+    device: str,
+    portable: bool = True,
+    threads: int | None = None,
+    join: bool = False,
+) -> str:
     """Imports Keras with a backend and a device (see `denoiser.model`); returns its name.
 
     The user's settings of Keras have no effect. With `portable`, TensorFlow gives the same bits on
-    any x86-64 processor with AVX2 and FMA. `threads` is the number of threads of TensorFlow within
-    an operation. Raises InputError if the backend or device is not available.
+    any x86-64 processor with AVX2. `threads` is the number of threads of TensorFlow within an
+    operation. With `join`, for training, JAX uses all GPUs of all machines, see cluster.py. Raises
+    InputError if the backend or device is not available.
     """
     if importlib.util.find_spec(backend) is None:
         raise InputError(
             f"params.yaml: runtime.backend is '{backend}', which is not installed: "
             "install it with pip, or set runtime.backend to 'tensorflow'"
+        )
+    if join and cluster.is_set() and backend != "jax":
+        raise InputError(
+            f"params.yaml: runtime.backend is '{backend}', but several machines "
+            f"({cluster.ADDRESSES} is set) need 'jax'"
         )
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -50,8 +68,7 @@ def start(backend: str, device: str, portable: bool = True, threads: int | None 
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     if backend == "tensorflow" and portable:
         os.environ.update(PORTABLE)
-        # The order of XLA's sums depends on the length of the processor's vectors.
-        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_max_isa=AVX2"
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {PORTABLE_XLA}"
     import_keras(backend)
     import keras
 
@@ -63,6 +80,8 @@ def start(backend: str, device: str, portable: bool = True, threads: int | None 
         # oneDNN gives the same bits with any number of threads from 2 on, but others with 1.
         default = THREADS if portable else max(2, os.cpu_count() or 2)
         tf.config.threading.set_intra_op_parallelism_threads(threads or default)
+    elif join:
+        cluster.join()
     gpu = find_gpu(backend)
     if device == "gpu" and gpu is None:
         raise InputError(
@@ -70,26 +89,6 @@ def start(backend: str, device: str, portable: bool = True, threads: int | None 
             "see docs/usage.md, or choose 'auto'"
         )
     return gpu or "CPU"
-
-
-def distribute(backend: str) -> int:
-    """Makes Keras split each batch among all GPUs; returns their number, or 1 if there is none.
-
-    It is for training alone: Keras's `predict_on_batch` would return each image once per GPU.
-    """
-    if backend == "jax":
-        import keras
-
-        count = len(keras.distribution.list_devices())
-        if count > 1:
-            keras.distribution.set_distribution(keras.distribution.DataParallel())
-        return count
-    import tensorflow as tf
-
-    count = len(tf.config.list_logical_devices("GPU"))
-    if count > 1:
-        tf.distribute.experimental_set_strategy(tf.distribute.MirroredStrategy())
-    return max(1, count)
 
 
 def import_keras(backend: str) -> None:
@@ -117,3 +116,12 @@ def find_gpu(backend: str) -> str | None:
     for gpu in tf.config.list_physical_devices("GPU"):
         return f"GPU ({tf.config.experimental.get_device_details(gpu)['device_name']})"
     return None
+
+
+def resident_bytes(device: str) -> int:
+    """The size of the data that stay on a GPU: a third of its memory; 0 on the CPU."""
+    query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    if device == "CPU" or shutil.which(query[0]) is None:
+        return 0
+    megabytes = subprocess.run(query, capture_output=True, text=True).stdout.split()
+    return int(megabytes[0]) * 2**20 // 3 if megabytes else 0

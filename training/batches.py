@@ -1,101 +1,66 @@
-"""Blocks of batches: the data that one call of a compiled function trains on."""
+"""The batches of an epoch: numbers of rows, in an order that depends on the seed and the epoch."""
 
-import math
-from typing import Any, TypeAlias
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
-Array: TypeAlias = Any  # of NumPy, or a file that is indexed like one, such as an NpyReader
-MAX_BYTES = 100_000_000  # in a block; a few blocks are in memory at once
+Array = npt.NDArray[Any]
+
+WINDOW = 400_000_000  # bytes of data that are shuffled together
+RUN = 1_000_000  # bytes of consecutive rows that enter a window together
 
 
-class Blocks(keras.utils.PyDataset):
-    """Blocks of up to `steps` batches and MAX_BYTES, for `MultiStepModel`.
+class Batches(NamedTuple):
+    """Batches that one call of a compiled function trains on, as int32 numbers of rows."""
 
-    A block is a tuple (counters, *arrays) of arrays of shape (batch, steps, ...); Keras splits the
-    first axis among several devices. The last batches of an epoch may form a shorter block, and a
-    last, smaller batch forms a block of one step, whose size is a multiple of `multiple`.
+    rows: Array  # shape (steps, batch_size)
+    last: Array  # shape (n,): a smaller batch after the others; empty if there is none
+    counters: Array  # shape (steps + 1,): see `DeviceGenerator`
 
-    The order of the images depends only on the seed and the epoch; without a seed, they keep their
-    order. `counters`, int32, numbers the images across epochs, modulo 2³¹; see `DeviceGenerator`.
+
+class Order:
+    """The order in which `count` rows are trained on, in batches and windows.
+
+    Data of at most WINDOW bytes are a single window, whose rows are shuffled. In larger data, runs
+    of consecutive rows are shuffled first, and then the rows of each window: the data are read from
+    a disk in long pieces, and a window fits into memory. `tf.data` and WebDataset shuffle so, too.
+
+    The order depends only on the seed and the epoch; without a seed, the rows keep their order. The
+    size of the last, smaller batch is a multiple of `multiple`: rows that remain are left out.
     """
 
     def __init__(
-        self,
-        *arrays: Array,
-        batch_size: int,
-        steps: int = 1,
-        seed: int | None = None,
-        multiple: int = 1,
+        self, count: int, row_bytes: int, batch_size: int, seed: int | None, multiple: int = 1
     ) -> None:
-        super().__init__()
-        self.arrays, self.batch_size, self.seed = arrays, batch_size, seed
-        image = sum(math.prod(array.shape[1:]) * array.dtype.itemsize for array in arrays)
-        self.steps = max(1, min(steps, MAX_BYTES // (batch_size * image)))
-        self.epoch = -1
-        count = len(arrays[0])
-        self.order = np.arange(count)
-        self.batches, rest = divmod(count, batch_size)
-        self.rest = rest - rest % multiple
-        self.full_blocks: int = -(-self.batches // self.steps)
+        self.count, self.batch_size, self.seed = count, batch_size, seed
+        self.window = max(1, WINDOW // (row_bytes * batch_size)) * batch_size  # rows
+        self.run = max(1, RUN // row_bytes)  # rows
+        steps, rest = divmod(count, batch_size)
+        self.used = steps * batch_size + rest - rest % multiple  # rows
 
-    def on_epoch_begin(self) -> None:
-        self.epoch += 1
-        if self.seed is not None:
-            rng = np.random.default_rng([self.seed, self.epoch])
-            self.order = rng.permutation(len(self.order))
+    def windows(self, epoch: int) -> Iterator[tuple[Array, Array]]:
+        """Yields the rows of each window: their numbers, and a permutation of these numbers.
 
-    @property
-    def num_batches(self) -> int:
-        """The number of blocks; Keras prescribes the name."""
-        return self.full_blocks + (self.rest > 0)
+        The numbers are in the order in which the rows are read, as runs of consecutive numbers.
+        """
+        rows = np.arange(self.count, dtype=np.int32)
+        rng = None if self.seed is None else np.random.default_rng([self.seed, epoch])
+        if rng is not None and self.count > self.window:
+            runs = np.split(rows, range(self.run, self.count, self.run))
+            rows = np.concatenate([runs[number] for number in rng.permutation(len(runs))])
+        for start in range(0, self.used, self.window):
+            window = rows[start : start + self.window]
+            order = np.arange(len(window), dtype=np.int32)
+            if rng is not None:
+                rng.shuffle(order)
+            yield window, order[: self.used - start]
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """The number of batches."""
-        return self.batches + (self.rest > 0)
-
-    def __getitem__(self, number: int) -> tuple[npt.NDArray[Any], ...]:
-        first = min(number * self.steps, self.batches)
-        if number < self.full_blocks:
-            steps, size = min(self.steps, self.batches - first), self.batch_size
-        else:
-            steps, size = 1, self.rest
-        start = first * self.batch_size
-        positions = np.arange(start, start + steps * size).reshape(steps, size).T
-        counters = (positions + max(self.epoch, 0) * len(self.order)) % 2**31
-        index = self.order[positions]
-        arrays = (array[index.ravel()] for array in self.arrays)
-        return counters.astype(np.int32), *(a.reshape(*index.shape, *a.shape[1:]) for a in arrays)
-
-
-def to_tf_dataset(blocks: Blocks) -> Any:
-    """The blocks in the form that `fit` reads fastest: for JAX, they are unchanged.
-
-    For TensorFlow it is a `tf.data.Dataset` that reads a block while the previous one is in use. It
-    has no autotuning, unlike the dataset that Keras creates from a PyDataset, because autotuning
-    delays some epochs by a second or more (benchmarks/README.md).
-    """
-    if keras.backend.backend() != "tensorflow":
-        return blocks
-    import tensorflow as tf
-
-    dtypes = [tf.int32, *(tf.as_dtype(array.dtype) for array in blocks.arrays)]
-    shapes = [(None, None), *((None, None, *array.shape[1:]) for array in blocks.arrays)]
-
-    def read(index: np.int64) -> tuple[npt.NDArray[Any], ...]:
-        if index == 0:
-            blocks.on_epoch_begin()
-        return blocks[int(index)]
-
-    def block(index: Any) -> tuple[Any, ...]:
-        arrays = tf.numpy_function(read, [index], dtypes)
-        return tuple(map(tf.ensure_shape, arrays, shapes))
-
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    options.threading.private_threadpool_size = 1
-    dataset = tf.data.Dataset.range(blocks.num_batches).map(block)
-    return dataset.prefetch(1).with_options(options)
+    def batches(self, rows: Array, epoch: int, start: int = 0) -> Batches:
+        """Divides rows into batches; `start` is the number of rows before them in the epoch."""
+        steps = len(rows) // self.batch_size
+        positions = epoch * self.count + start + np.arange(steps + 1) * self.batch_size
+        full, last = np.split(rows, [steps * self.batch_size])
+        counters = (positions % 2**31).astype(np.int32)
+        return Batches(full.reshape(steps, self.batch_size), last, counters)

@@ -7,13 +7,16 @@ from collections.abc import Iterable
 class EpochLog:
     """The losses of a training of at most `epochs` epochs; `patience` is that of params.yaml.
 
+    They are printed, and logged unless `folder` is None.
     DVCLive's Keras callback would rename the metrics, and cannot resume at a checkpoint.
     """
 
-    def __init__(self, folder: str, epochs: int, patience: int | None) -> None:
-        from dvclive import Live  # imports pandas, which must come after Keras
+    def __init__(self, folder: str | None, epochs: int, patience: int | None) -> None:
+        self.live = None
+        if folder is not None:
+            from dvclive import Live  # imports pandas, which must come after Keras
 
-        self.live = Live(folder, save_dvc_exp=False, dvcyaml=None)
+            self.live = Live(folder, save_dvc_exp=False, dvcyaml=None)
         self.epochs, self.patience = epochs, patience
         self.losses: list[tuple[float, float]] = []
         self.started, self.resumed_at = time.monotonic(), 0
@@ -37,6 +40,8 @@ class EpochLog:
 
     def end(self) -> None:
         """Writes the metrics of the epoch whose weights are kept, and the number of epochs."""
+        if self.live is None:
+            return
         epochs = best = len(self.losses)
         if self.patience is not None:
             best = min(range(1, epochs + 1), key=lambda epoch: self.losses[epoch - 1][1])
@@ -48,6 +53,8 @@ class EpochLog:
 
     def _log(self, loss: float, val_loss: float) -> None:
         self.losses.append((loss, val_loss))
+        if self.live is None:
+            return
         self.live.step = len(self.losses)
         self.live.log_metric("loss", loss)
         self.live.log_metric("val_loss", val_loss)

@@ -1,5 +1,7 @@
 """Deterministic, resumable training with Keras."""
 
+import math
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -8,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from training import optimizers
-from training.batches import Blocks, to_tf_dataset
+from training.loops import Loop
 from training.losses import LOSSES
-from training.multi_step import MultiStepModel, Prepare
 from training.optimizers import Rate
 
 Checkpoint = dict[str, npt.NDArray[Any]]
-AfterEpoch = Callable[[Checkpoint], None]
+
+CHECKPOINT_SECONDS = 10  # between two checkpoints, at least
 
 
 def compile_model(
@@ -23,22 +25,18 @@ def compile_model(
     learning_rate: Rate,
     loss: str,
     weight_decay: float | None = None,
-    prepare: Prepare | None = None,
-    xla: bool = True,
-) -> MultiStepModel:
+) -> keras.Model:
     """A model that trains `network`, with an optimizer by name and a loss of LOSSES or Keras.
 
-    A `weight_decay` of None is the default of the optimizer. See `MultiStepModel` for `prepare` and
-    `xla`, which speeds up dense layers, but not convolutions on a CPU.
+    A `weight_decay` of None is the default of the optimizer. The network itself is not compiled, so
+    that its file does not contain the state of the optimizer.
     """
-    model = MultiStepModel(network, prepare, xla)
+    model = keras.Model(network.inputs, network.outputs, name=network.name)
     model.compile(
         optimizer=optimizers.optimizer(optimizer, learning_rate, weight_decay),
         loss=LOSSES.get(loss, loss),
-        # The model itself tells TensorFlow to compile its loop.
-        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )
-    # Otherwise Keras would call the network with a block in order to create these variables.
+    # Keras creates these variables at the first step, but a compiled loop cannot create variables.
     model.optimizer.build(model.trainable_variables)
     batch = keras.ops.zeros((1, *model.output_shape[1:]))
     model.compute_loss(y=batch, y_pred=batch)
@@ -46,12 +44,13 @@ def compile_model(
 
 
 def fit(
-    model: MultiStepModel,
-    train: Blocks,
-    validation: Blocks,
+    model: keras.Model,
+    train: Loop,
+    validate: Loop,
     epochs: int,
     patience: int | None,
-    after_epoch: AfterEpoch,
+    after_epoch: Callable[[float, float], None],
+    save: Callable[[Checkpoint], None],
     checkpoint: Checkpoint | None = None,
     callbacks: Iterable[keras.callbacks.Callback] = (),
 ) -> None:
@@ -59,58 +58,67 @@ def fit(
 
     With a `patience`, training stops after that many epochs without a lower val_loss and restores
     the best weights; with None, it runs for all epochs and keeps the last weights. `after_epoch`
-    gets a checkpoint, whose array "losses" has shape (epochs, 2), for loss and val_loss. Raises
-    FloatingPointError if the loss of an epoch is not finite.
+    gets loss and val_loss. `save` gets a checkpoint after the first epoch, the last one, and others
+    that end CHECKPOINT_SECONDS after it was called; the array "losses" of a checkpoint has shape
+    (epochs, 2), for loss and val_loss. Raises FloatingPointError if the loss of an epoch is not
+    finite.
     """
     first_epoch = 0
     if checkpoint is not None:
         for variable, value in zip(variables(model), group(checkpoint, "state"), strict=True):
             variable.assign(value)
         first_epoch = epochs if checkpoint["stopped"] else len(checkpoint["losses"])
-    train.epoch = first_epoch - 1
-    model.fit(
-        to_tf_dataset(train),
-        validation_data=to_tf_dataset(validation),
-        initial_epoch=first_epoch,
-        epochs=epochs,
-        callbacks=[ResumableEarlyStopping(patience, after_epoch, checkpoint), *callbacks],
-        shuffle=False,  # Blocks shuffles
-        verbose=0,
-    )
+    stopping = ResumableEarlyStopping(patience, checkpoint)
+    events = keras.callbacks.CallbackList([stopping, *callbacks], model=model, epochs=epochs)
+    model.stop_training, saved = False, -math.inf
+    events.on_train_begin()
+    for epoch in range(first_epoch, epochs):
+        events.on_epoch_begin(epoch)
+        losses = train(epoch), validate(0)
+        if not np.isfinite(losses).all():
+            raise FloatingPointError(f"the loss is no longer finite in epoch {epoch + 1}")
+        events.on_epoch_end(epoch, dict(zip(("loss", "val_loss"), losses, strict=True)))
+        last = model.stop_training or epoch + 1 == epochs
+        if last or time.monotonic() >= saved + CHECKPOINT_SECONDS:
+            save(stopping.checkpoint())
+            saved = time.monotonic()
+        after_epoch(*losses)
+        if last:
+            break
+    events.on_train_end()
 
 
 class ResumableEarlyStopping(keras.callbacks.EarlyStopping):
-    """Early stopping that creates a checkpoint after each epoch and can resume from one.
+    """Early stopping that creates checkpoints and can resume from one.
 
     Keras's BackupAndRestore saves neither the best weights nor the epochs without improvement.
     """
 
-    def __init__(
-        self, patience: int | None, after_epoch: AfterEpoch, checkpoint: Checkpoint | None
-    ) -> None:
+    def __init__(self, patience: int | None, checkpoint: Checkpoint | None) -> None:
         super().__init__(patience=patience or 0, restore_best_weights=patience is not None)
-        self.after_epoch, self.checkpoint = after_epoch, checkpoint
+        self.resumed = checkpoint
         self.losses = [] if checkpoint is None else checkpoint["losses"].tolist()
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         super().on_train_begin(logs)
-        if self.checkpoint is not None and self.restore_best_weights:
-            self.best, self.wait = self.checkpoint["stopping"].tolist()
-            self.best_weights = group(self.checkpoint, "best")
+        if self.resumed is not None and self.restore_best_weights:
+            self.best, self.wait = self.resumed["stopping"].tolist()
+            self.best_weights = group(self.resumed, "best")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         self.losses.append([logs["loss"], logs["val_loss"]])
-        if not np.isfinite(self.losses[-1]).all():
-            raise FloatingPointError(f"the loss is no longer finite in epoch {epoch + 1}")
-        checkpoint = {"losses": np.array(self.losses)}
         if self.restore_best_weights:
             super().on_epoch_end(epoch, logs)
-            checkpoint["stopping"] = np.array([self.best, self.wait])
-            checkpoint |= {f"best {n}": array for n, array in enumerate(self.best_weights)}
-        checkpoint["stopped"] = np.array(self.model.stop_training)
+
+    def checkpoint(self) -> Checkpoint:
+        """Everything that a resumed training needs."""
+        arrays = {"losses": np.array(self.losses), "stopped": np.array(self.model.stop_training)}
+        if self.restore_best_weights:
+            arrays["stopping"] = np.array([self.best, self.wait])
+            arrays |= {f"best {n}": array for n, array in enumerate(self.best_weights)}
         for n, variable in enumerate(variables(self.model)):
-            checkpoint[f"state {n}"] = keras.ops.convert_to_numpy(variable)
-        self.after_epoch(checkpoint)
+            arrays[f"state {n}"] = keras.ops.convert_to_numpy(variable)
+        return arrays
 
 
 def variables(model: keras.Model) -> list[keras.Variable]:
