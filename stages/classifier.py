@@ -37,7 +37,7 @@ def main() -> None:
     steps = section.epochs * -(-len(images) // section.batch_size)
     rate = optimizers.schedule("cosine", section.learning_rate, 0, steps)
     model = fit.compile_model(network, "adam", rate, "categorical_crossentropy")
-    memory, xla = backend.resident_bytes(device), device != "CPU"
+    memory, xla = (0, False) if device == "CPU" else (backend.resident_bytes(), True)
     settings: Any = {"batch_size": section.batch_size, "seed": section.seed}
     train = loops.Loop(model, images, one_hot, **settings, memory=memory, xla=xla)
     losses = [train(epoch) for epoch in range(section.epochs)]

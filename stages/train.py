@@ -32,6 +32,11 @@ def main() -> None:
     from training.augment import augment
     from training.device_random import DeviceGenerator
 
+    on_cpu = device == "CPU"
+    device = f"{devices} x {device}" if devices > 1 else device
+    shared = model_params, train, noise_params, runtime.backend, portable, device
+    key = checkpoints.key(DATA, *shared)
+    checkpoint = cluster.resume(key, checkpoints.load(key))
     augmented = any(dict(train.augment).values())
     prepared = augmented or train.fresh_noise
 
@@ -59,8 +64,8 @@ def main() -> None:
     settings: dict[str, Any] = {
         "batch_size": train.batch_size,
         "multiple": devices,
-        "xla": dense and not prepared if device == "CPU" else not poisson,
-        "memory": backend.resident_bytes(device),
+        "xla": dense and not prepared if on_cpu else not poisson,
+        "memory": 0 if on_cpu else backend.resident_bytes(),
     }
     arrays = [clean] if train.fresh_noise else [noisy, clean]
     loop = loops.Loop(
@@ -68,11 +73,7 @@ def main() -> None:
     )
     validation = loops.Loop(model, noisy_val, clean_val, **settings, training=False)
     network.summary()
-    device = f"{devices} x {device}" if devices > 1 else device
     print(f"training on {device} with {runtime.backend}", flush=True)
-    shared = model_params, train, noise_params, runtime.backend, portable, device
-    key = checkpoints.key(DATA, *shared)
-    checkpoint = cluster.resume(key, checkpoints.load(key))
     first = cluster.is_first()  # the other machines write nothing
     log = EpochLog("metrics/training" if first else None, train.epochs, train.patience)
     if checkpoint is not None:

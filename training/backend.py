@@ -118,10 +118,10 @@ def find_gpu(backend: str) -> str | None:
     return None
 
 
-def resident_bytes(device: str) -> int:
-    """The size of the data that stay on a GPU: a third of its memory; 0 on the CPU."""
+def resident_bytes() -> int:
+    """The size of the data that stay on a GPU: a third of its memory; 0 if that is unknown."""
     query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
-    if device == "CPU" or shutil.which(query[0]) is None:
+    if shutil.which(query[0]) is None:
         return 0
     megabytes = subprocess.run(query, capture_output=True, text=True).stdout.split()
     return int(megabytes[0]) * 2**20 // 3 if megabytes else 0

@@ -31,7 +31,8 @@ def join() -> None:
     import keras
 
     if is_set():
-        keras.distribution.initialize()
+        with errors():
+            keras.distribution.initialize()
     if keras.distribution.get_device_count() > 1:
         # Each process has all data, and `loops.to_device` selects its share.
         distribution = keras.distribution.DataParallel(auto_shard_dataset=False)
@@ -59,12 +60,14 @@ def resume(key: str, checkpoint: Arrays | None) -> Arrays | None:
     """The checkpoint of the first machine. Raises InputError if its key differs from `key`."""
     if not is_set():
         return checkpoint
-    if from_first(key.encode()).decode() != key:
-        raise InputError("this machine has other data, parameters, code or packages than the first")
     content = io.BytesIO()
     if checkpoint is not None:
         np.savez(content, allow_pickle=False, **checkpoint)
-    shared = from_first(content.getvalue())
+    with errors():
+        if from_first(key.encode()).decode() != key:
+            message = "this machine has other data, parameters, code or packages than the first"
+            raise InputError(message)
+        shared = from_first(content.getvalue())
     return dict(np.load(io.BytesIO(shared))) if shared else None
 
 
@@ -79,7 +82,7 @@ def from_first(content: bytes) -> bytes:
 
 @contextlib.contextmanager
 def errors() -> Iterator[None]:
-    """Raises InputError if another machine has ended while this one trains."""
+    """Raises InputError if a machine has ended while the others wait for its results."""
     if not is_set():
         yield
         return
@@ -87,10 +90,10 @@ def errors() -> Iterator[None]:
 
     try:
         yield
-    except jax.errors.JaxRuntimeError as error:
+    except (jax.errors.JaxRuntimeError, ValueError) as error:  # depends on the call
         raise InputError(
-            f"another machine has ended ({str(error).splitlines()[0]}): start all machines again; "
-            "the training resumes after the last checkpoint"
+            f"a machine has ended ({str(error).splitlines()[0]}): start all machines again; the "
+            "training resumes after the last checkpoint"
         ) from error
 
 

@@ -1,0 +1,90 @@
+"""training/cluster.py: two machines that train together, here two processes in two clones."""
+
+import os
+import re
+import signal
+import socket
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.conftest import Clone, SetParams, run_stage
+from training import cluster
+
+LOSSES = "metrics/training/plots/metrics/loss.tsv"
+
+
+def free_port() -> int:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return int(server.getsockname()[1])
+
+
+def losses(clone: Clone) -> np.ndarray:
+    return pd.read_csv(clone.folder / LOSSES, sep="\t")["loss"].to_numpy()
+
+
+@pytest.mark.slow
+def test_two_machines_train_like_one_and_resume_after_one_ended(
+    digits: Clone, tmp_path: Path
+) -> None:
+    first, second = (Clone.with_cache_of(tmp_path / name, digits) for name in ("first", "second"))
+    for clone in (first, second):
+        # 800 training images and 200 validation images, which two devices can share.
+        train = {"epochs": 60, "patience": None}
+        clone.set_params(load={"limit": 1000}, train=train, runtime={"backend": "jax"})
+        clone.run("dvc", "repro", "add_noise")
+    first.run("python", "-m", "stages.train")
+    alone = losses(first)
+    model = (first.folder / "models/autoencoder.keras").read_bytes()
+    first.run("git", "checkout", "metrics")
+    (first.folder / "models/autoencoder.keras").unlink()
+
+    second.set_params(train={"learning_rate": 0.002})
+    expected = "this machine has other data, parameters, code or packages than the first"
+    assert expected in together(first, second, until="other data")[1]
+    second.set_params(train=first.read_params()["train"])
+    first_output, _ = together(first, second, until="epoch   1/", kill=True)
+    assert "training on 2 x CPU with jax" in first_output
+    assert re.search("^train: a machine has ended .*resumes", first_output, re.M), first_output
+    assert (first.folder / "models/checkpoint.npz").exists()
+    for output in together(first, second):
+        assert "resuming after epoch" in output
+    # Different rounding: later epochs differ more.
+    np.testing.assert_allclose(losses(first)[:10], alone[:10], rtol=1e-5)
+    np.testing.assert_allclose(losses(first), alone, rtol=0.05)
+    assert len(model) == (first.folder / "models/autoencoder.keras").stat().st_size
+    assert not list((second.folder / "models").glob("[!.]*"))
+    assert second.run("git", "status", "--short", "metrics") == ""
+
+
+def together(first: Clone, second: Clone, until: str = "", kill: bool = False) -> tuple[str, str]:
+    """The outputs of both machines; with `kill`, the second one is killed after a line."""
+    variables = {
+        "KERAS_DISTRIBUTION_JOB_ADDRESSES": f"127.0.0.1:{free_port()}",
+        "KERAS_DISTRIBUTION_NUM_PROCESSES": "2",
+    }
+    for number, clone in enumerate((first, second)):
+        clone.env |= variables | {"KERAS_DISTRIBUTION_PROCESS_ID": str(number)}
+    processes = first.start("dvc", "repro", "train"), second.start("python", "-m", "stages.train")
+    output = ""
+    if kill:
+        assert processes[0].stdout is not None
+        for line in processes[0].stdout:
+            output += line
+            if line.startswith(until):
+                os.killpg(processes[1].pid, signal.SIGKILL)
+    outputs = [process.communicate()[0] for process in processes]
+    failed = [process.returncode != 0 for process in processes]
+    assert failed == [bool(until)] * 2, output + "\n".join(outputs)
+    return output + outputs[0], outputs[1]
+
+
+def test_several_machines_need_jax(noisy: Path, set_params: SetParams) -> None:
+    set_params(train={"batch_size": 8})
+    done = run_stage("train", {cluster.ADDRESSES: "127.0.0.1:9"})
+    assert done.returncode == 1
+    assert "several machines (KERAS_DISTRIBUTION_JOB_ADDRESSES is set) need 'jax'" in done.stderr
+    assert not Path("models").exists()
