@@ -78,9 +78,9 @@ def test_an_epoch_is_one_call_and_copies_no_images(monkeypatch: pytest.MonkeyPat
     loop(0)
     calls, run = list[batches.Batches](), loop.run
 
-    def recorded(arrays: Any, rows: batches.Batches) -> None:
+    def recorded(arrays: Any, rows: batches.Batches) -> Any:
         calls.append(rows)
-        run(arrays, rows)
+        return run(arrays, rows)
 
     monkeypatch.setattr(loops, "to_device", None)
     monkeypatch.setattr(loop, "run", recorded)

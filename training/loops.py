@@ -53,14 +53,14 @@ class Loop:
         if keras.backend.backend() == "jax":
             self.run = jax_function(model, step, prepare or arrays_only, training)
         else:
-            self.run = tensorflow_function(step, prepare or arrays_only, xla)
+            self.run = tensorflow_function(model, step, prepare or arrays_only, xla)
 
     def __call__(self, epoch: int) -> float:
         """Trains or tests one epoch, counted from 0; returns the mean loss of the images."""
         self.model.reset_metrics()
         for arrays, batches in self.calls(epoch):
-            self.run(arrays, batches)
-        return float(self.model.get_metrics_result()["loss"])
+            loss = self.run(arrays, batches)  # of all batches so far
+        return float(loss)
 
     def calls(self, epoch: int) -> Iterator[tuple[tuple[Any, ...], Batches]]:
         """Yields the arguments of each call of `run`: arrays on the device, and rows of them."""
@@ -92,11 +92,13 @@ def read_runs(array: Array, rows: Array) -> Array:
     return result
 
 
-def tensorflow_function(step: Callable[..., Any], prepare: Prepare, xla: bool) -> Any:
+def tensorflow_function(
+    model: keras.Model, step: Callable[..., Any], prepare: Prepare, xla: bool
+) -> Any:
     import tensorflow as tf
 
     @tf.function(jit_compile=xla, autograph=False)  # type: ignore[untyped-decorator]
-    def run(arrays: tuple[Any, ...], batches: Batches) -> None:
+    def run(arrays: tuple[Any, ...], batches: Batches) -> Any:
         rows, last, counters = batches
 
         def run_step(rows: Any, counter: Any) -> None:
@@ -111,6 +113,7 @@ def tensorflow_function(step: Callable[..., Any], prepare: Prepare, xla: bool) -
             tf.while_loop(lambda index: index < steps, body, [0], parallel_iterations=1)
         if last.shape[0]:
             run_step(last, counters[-1])
+        return model.get_metrics_result()["loss"]
 
     return run
 
@@ -142,7 +145,7 @@ def jax_function(
     shardings = jax.tree.map(lambda array: array.sharding, state)
     compiled = jax.jit(run_steps, donate_argnums=0, out_shardings=shardings)
 
-    def run(arrays: tuple[Any, ...], batches: Batches) -> None:
+    def run(arrays: tuple[Any, ...], batches: Batches) -> Any:
         batches = Batches(
             to_device(batches.rows, None, "batch"),
             to_device(batches.last, "batch"),
@@ -152,6 +155,7 @@ def jax_function(
         for group, values in zip(groups, compiled(state, arrays, batches), strict=True):
             for variable, value in zip(group, values, strict=True):
                 variable.assign(value)
+        return model.get_metrics_result()["loss"]
 
     return run
 
