@@ -1,6 +1,7 @@
 # `make help` lists the targets. They use the virtual environment .venv, which `make setup` creates.
 
 PYTHON ?= python3
+GPU ?= $(if $(shell command -v nvidia-smi),1,0)
 UV := uv==0.13.9
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
@@ -10,7 +11,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-setup: .venv/pipeline  ## create .venv with the packages of the pipeline
+setup: .venv/pipeline  ## create .venv with the packages of the pipeline; GPU=1 or 0: with CUDA or without
 
 repro: .venv/pipeline  ## run the pipeline and print its scores beside the committed ones
 	@dvc repro
@@ -94,7 +95,7 @@ WITHOUT_ACTIVATION = 'import os, sys; os.environ["PATH"] = f"{sys.prefix}/bin:" 
 		{ echo 'Python 3.11, 3.12 or 3.13 is required: make PYTHON=python3.12 …'; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/pip install --quiet $(UV)
-	$(INSTALL) -r requirements.txt
+	$(INSTALL) -r $(if $(filter 1,$(GPU)),requirements-cuda.txt,requirements.txt)
 	@echo $(WITHOUT_ACTIVATION) > "$$(echo .venv/lib/python3*/site-packages)/path.pth"
 	@touch $@
 

@@ -46,6 +46,21 @@ def test_missing_packages_untracked_files_and_null_paths_are_reported(tmp_path: 
         assert f"load.{key} is None: input should be a valid string" in output
 
 
+def test_setup_installs_cuda_if_there_is_an_nvidia_driver(tmp_path: Path) -> None:
+    clone = Clone.of_workspace(tmp_path / "clone")
+    tools = offline(tmp_path)["PATH"].split(":")[1]
+
+    def installs_cuda(*options: str) -> bool:
+        path = {"PATH": f"{tools}:{clone.env['PATH']}"}
+        commands = clone.run("make", "--dry-run", "setup", *options, env=path)
+        assert ("-r requirements.txt" in commands) != ("-r requirements-cuda.txt" in commands)
+        return "-r requirements-cuda.txt" in commands
+
+    assert [installs_cuda(), installs_cuda("GPU=1")] == [False, True]
+    Path(tools, "nvidia-smi").symlink_to("/bin/true")
+    assert [installs_cuda(), installs_cuda("GPU=0")] == [True, False]
+
+
 # They limit the libraries to AVX2; the stages limit oneDNN and OpenBLAS themselves. Without these
 # limits, this test fails on a processor with AVX-512.
 AVX2 = {

@@ -29,8 +29,10 @@ class Row:
 
 
 def save(name: str, rows: list[Row]) -> None:
-    """Writes the rows of a benchmark, with the description of this machine's processor."""
-    records = [dataclasses.asdict(row) | {"processor": processor()} for row in rows]
+    """Writes the rows of a benchmark on this machine's processor; keeps those on other ones."""
+    this = processor()
+    records = [dataclasses.asdict(row) for row in load(name) if row.processor != this]
+    records += [dataclasses.asdict(row) | {"processor": this} for row in rows]
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / f"{name}.json").write_text(json.dumps(records, indent=1) + "\n")
 

@@ -4,6 +4,7 @@ It reads the scores that `make experiment` stored in experiments/ and the result
 """
 
 import math
+import statistics
 import sys
 import tempfile
 from pathlib import Path
@@ -27,7 +28,10 @@ from tools.markdown import insert_tables, to_markdown
 
 DOCUMENTS = [
     Path("README.md"),
-    *(Path("docs", f"{name}.md") for name in ("experiments", "models", "results")),
+    *(
+        Path("docs", f"{name}.md")
+        for name in ("experiments", "models", "reproducibility", "results")
+    ),
 ]
 DIGITS = {metric.label: metric.digits for metric in metrics.METRICS.values()}
 DATA_SECTIONS = ("fetch", "load", "split", "noise")  # they decide the noisy test images
@@ -75,6 +79,7 @@ def main() -> None:
         "amounts": to_markdown(amount_table(robustness, clothes)),
         "kinds": to_markdown(kind_table(robustness, clothes)),
         "speed": speed_table(),
+        "portable": portable_table(),
     }
     for document in DOCUMENTS:
         insert_tables(document, tables)
@@ -256,6 +261,18 @@ def speed_table() -> str:
         for row in measurements.load(name)
     }
     return to_markdown(frame(rows, "benchmark"), {})
+
+
+def portable_table() -> str:
+    """The time of a training step with `runtime.portable`, and without, on each processor."""
+    rows: Rows = {}
+    for row in measurements.load("training_step"):
+        times = row.here, row.peers["`runtime.portable: false`"]
+        names = "portable (ms)", "not portable (ms)"
+        rows[row.processor] = dict(zip(names, map(measurements.median, times), strict=True))
+        here, faster = map(statistics.median, times)
+        rows[row.processor]["cost"] = f"{here / faster - 1:.0%}"
+    return to_markdown(frame(rows, "training step of the default network on"), {})
 
 
 def draw_images(scores: Scores, presets: Presets) -> None:
