@@ -50,7 +50,7 @@ def fit(
     epochs: int,
     patience: int | None,
     after_epoch: Callable[[float, float], None],
-    save: Callable[[Checkpoint], None],
+    save: Callable[[Checkpoint], None] = lambda _: None,
     checkpoint: Checkpoint | None = None,
     callbacks: Iterable[keras.callbacks.Callback] = (),
 ) -> None:
