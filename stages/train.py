@@ -1,5 +1,6 @@
 """Trains the autoencoder to map noisy to clean images."""
 
+import signal
 from typing import Any
 
 from denoiser import noise, scores
@@ -90,6 +91,8 @@ def main() -> None:
         if first:
             checkpoints.save(key, checkpoint)
 
+    # Python would raise KeyboardInterrupt only at the end of the epoch, which is one call.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     stop = train.epochs, train.patience
     try:
         with cluster.errors():

@@ -103,6 +103,20 @@ def test_an_interrupted_run_ends_with_the_result_of_an_uninterrupted_one(
 
 
 @pytest.mark.slow
+def test_ctrl_c_does_not_wait_for_the_end_of_an_epoch(digits: Clone, tmp_path: Path) -> None:
+    clone = Clone.with_cache_of(tmp_path, digits)
+    # An epoch takes a minute on two cores.
+    clone.set_params(model={"kind": "unet", "filters": [64, 128]})
+    dvc = clone.start("dvc", "repro", "train")
+    assert dvc.stdout is not None
+    while not dvc.stdout.readline().startswith("training on"):
+        pass
+    time.sleep(15)  # until the compiled function runs
+    assert interrupt(dvc, "Ctrl-C")
+    assert "epoch" not in finish(dvc, fails=True)
+
+
+@pytest.mark.slow
 def test_random_interruptions_do_not_change_the_result(digits: Clone, tmp_path: Path) -> None:
     clone = Clone.of_workspace(tmp_path, **digits.read_params())
     ways, history = list(WAYS), []
