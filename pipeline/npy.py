@@ -22,10 +22,10 @@ def open_npy(path: str) -> Array:
     Raises InputError if the file is truncated or holds anything but a plain array of numbers.
     """
     try:
-        array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.lib.format.open_memmap(path, mode="r")
         if not array.ndim or array.dtype.kind not in "uif" or not array.flags.c_contiguous:
             raise ValueError("it does not hold rows of numbers")
-        if Path(path).stat().st_size != getattr(array, "offset", 0) + array.nbytes:
+        if Path(path).stat().st_size != array.offset + array.nbytes:
             raise ValueError("its size does not match its header")
     except (ValueError, EOFError) as error:
         raise InputError(

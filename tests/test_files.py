@@ -69,3 +69,6 @@ def test_rejects_npy_files_of_other_kinds_and_truncated_ones(
         os.truncate("x.npy", size)
     with pytest.raises(InputError, match=r"^x\.npy "):
         npy.open_npy("x.npy")
+    np.savez("archive.npz", ROWS)
+    with pytest.raises(InputError, match=r"^archive\.npz "):
+        npy.open_npy("archive.npz")
