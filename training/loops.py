@@ -127,19 +127,18 @@ def jax_function(
     if training:
         groups.insert(2, model.optimizer.variables)
 
-    def run_step(state: Any, batch: tuple[Any, ...]) -> tuple[Any, None]:
-        rows, counter, *arrays = batch
+    def run_step(state: Any, arrays: tuple[Any, ...], rows: Any, counter: Any) -> Any:
         batch = prepare(counter, *(jax.numpy.take(a, rows, axis=0, mode="clip") for a in arrays))
-        return step(state, batch)[1], None
+        return step(state, batch)[1]
 
     def run_steps(state: Any, arrays: tuple[Any, ...], batches: Batches) -> Any:
         rows, last, counters = batches
 
-        def body(state: Any, batch: tuple[Any, ...]) -> tuple[Any, None]:
-            return run_step(state, (*batch, *arrays))
+        def body(state: Any, batch: tuple[Any, Any]) -> tuple[Any, None]:
+            return run_step(state, arrays, *batch), None
 
         state, _ = jax.lax.scan(body, state, (rows, counters[:-1]))
-        return run_step(state, (last, counters[-1], *arrays))[0] if last.shape[0] else state
+        return run_step(state, arrays, last, counters[-1]) if last.shape[0] else state
 
     state = tuple([variable.value for variable in group] for group in groups)
     shardings = jax.tree.map(lambda array: array.sharding, state)
