@@ -1,5 +1,6 @@
 """training/loops.py, training/device_random.py."""
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from denoiser import noise
+from pipeline import npy
 from tests.tiny_networks import build
 from training import batches, loops
 from training.augment import augment
@@ -70,6 +72,16 @@ def test_data_on_the_device_and_data_in_windows_give_the_same_bits(
     monkeypatch.setattr(loops, "WINDOW", SIZE // 3)
     np.testing.assert_equal(train(**settings), resident)
     assert 0 < min(copied) < max(copied[-4:]) < 40
+
+
+def test_rows_are_read_from_the_file_of_a_memory_map(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", CLEAN)
+    array = npy.open_npy(str(tmp_path / "a.npy"))[3:]
+    rows = np.array([5, 6, 7, 2, 0, 80])
+    for source in (array, CLEAN[3:]):
+        read = loops.read_runs(source, rows)
+        np.testing.assert_array_equal(read, CLEAN[3:][rows])
+        assert read.ctypes.data % 64 == 0
 
 
 def test_an_epoch_is_one_call_and_copies_no_images(monkeypatch: pytest.MonkeyPatch) -> None:
