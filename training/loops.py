@@ -1,6 +1,5 @@
 """Trains or tests a compiled Keras model on the batches of an epoch, within compiled functions."""
 
-import ctypes
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +13,6 @@ from training.batches import WINDOW, Batches, Order
 
 Array = npt.NDArray[Any]
 Prepare = Callable[..., tuple[Any, ...]]
-
-MMAP_MAX, TRIM_THRESHOLD = -4, -1  # the parameters M_… of mallopt, in malloc.h
 
 
 def arrays_only(_: Any, *arrays: Any) -> tuple[Any, ...]:
@@ -53,8 +50,6 @@ class Loop:
         self.resident: tuple[Any, ...] | None = None
         if len(arrays[0]) * row_bytes <= max(memory, WINDOW):
             self.resident = self.read(np.arange(self.order.count))
-        else:
-            keep_freed_memory()
         step = model.train_step if training else model.test_step
         if keras.backend.backend() == "jax":
             self.run = jax_function(model, step, prepare or arrays_only, training)
@@ -87,18 +82,6 @@ class Loop:
     def read(self, rows: Array) -> tuple[Any, ...]:
         """Copies rows of each array to the device."""
         return tuple(to_device(read_runs(array, rows)) for array in self.arrays)
-
-
-def keep_freed_memory() -> None:
-    """Reuses the memory of a window for a later one.
-
-    The GNU C library would return it to the system, which clears each page of a new window: this
-    takes as long as a third of the training.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(MMAP_MAX, 0)
-        mallopt(TRIM_THRESHOLD, 2**31 - 1)
 
 
 def read_runs(array: Array, rows: Array) -> Array:
