@@ -51,7 +51,8 @@ def wait_for_epochs(clone: Clone) -> None:
 @pytest.mark.slow
 def test_a_search_repeats_the_trial_of_a_killed_search(digits: Clone, tmp_path: Path) -> None:
     clone = Clone.with_cache_of(tmp_path, digits)
-    write(clone.folder, base=["train.epochs=80", "train.patience=null"])
+    # Enough epochs for two calls of `dvc exp show`, which take seconds.
+    write(clone.folder, base=["train.epochs=500", "train.patience=null"])
     search_process = clone.start("python", "-m", "tools.search", "1")
     try:
         wait_for_epochs(clone)
@@ -71,7 +72,7 @@ def test_a_search_repeats_the_trial_of_a_killed_search(digits: Clone, tmp_path: 
     params = yaml.safe_load(clone.run("git", "show", f"{commit}:params.yaml"))
     assert params["train"]["learning_rate"] == trial.params["train.learning_rate"]
     assert params["model"]["encoder"] == json.loads(trial.params["model.encoder"])
-    assert params["train"]["epochs"] == 80
+    assert params["train"]["epochs"] == 500
     scores = json.loads(clone.run("git", "show", f"{commit}:metrics/evaluation.json"))
     assert scores["val"]["denoised"]["psnr"] == trial.value
     assert "best of 1 trials: small-0, PSNR" in output
