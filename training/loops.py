@@ -105,7 +105,7 @@ def read_rows(array: Array, start: int, result: Array) -> None:
 
     To use a memory map, the system may read 8 MB around each page, more than a run of rows.
     """
-    file: Any = array
+    file: Any = array if array.flags.c_contiguous else None
     while file is not None and not isinstance(file, np.memmap):
         file = getattr(file, "base", None)
     if file is None:
