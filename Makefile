@@ -1,11 +1,14 @@
 # `make help` lists the targets. They use the virtual environment .venv, which `make setup` creates.
 
+# A shell for every command: make 3.81 of macOS starts a command without shell characters itself, and then
+# ignores the PATH below.
+SHELL := /bin/bash
 PYTHON ?= python3
 GPU ?= $(if $(shell command -v nvidia-smi),1,0)
 UV := uv==0.13.9
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup repro train experiment photographs results table comment demo notebook guide search update \
+.PHONY: help setup repro train experiment photographs results table comment notebook guide search update \
 	verify bench test format lock
 
 help:  ## list the targets
@@ -21,7 +24,7 @@ repro: .venv/pipeline  ## run the pipeline and print its scores beside the commi
 train: .venv/pipeline  ## train on your pictures, PICTURES=folder, or on pairs, with NOISY=folder
 	@python -m tools.train_pictures "$(PICTURES)" "$(NOISY)"
 
-experiment: .venv/pipeline  ## run a preset, NAME=unet, and store its scores in experiments/
+experiment: .venv/pipeline  ## run a preset, NAME=unet, and store its scores in presets/
 	@python -m tools.experiment $(NAME)
 
 photographs: .venv/tests  ## score photo and photo-gaussian on the photographs in data/photos
@@ -38,9 +41,6 @@ table: .venv/pipeline  ## list the experiments: scores, and parameters that diff
 
 comment: .venv/pipeline  ## write comment/ for a pull request: the small result beside that of BASE
 	@python -m tools.comment $(BASE)
-
-demo: .venv/demo  ## start the local web page, with a tab for the experiments
-	@python -m tools.demo
 
 notebook: .venv/notebook  ## open guide.ipynb, the guide step by step, in Jupyter
 	@jupyter lab guide.ipynb
@@ -76,12 +76,11 @@ format: .venv/tests  ## format the code and fix what the linter can fix
 LOCK = uv pip compile --quiet --system-certs --upgrade \
 	--universal --python-version 3.11 --fork-strategy fewest --no-annotate --no-header
 lock: .venv/pipeline  ## pin the newest versions of all packages
-	$(LOCK) requirements.in -o requirements.txt
-	$(LOCK) requirements-search.in -o requirements-search.txt
-	$(LOCK) requirements-notebook.in -o requirements-notebook.txt
-	$(LOCK) requirements-demo.in -o requirements-demo.txt
-	$(LOCK) requirements-dev.in -o requirements-dev.txt
-	$(LOCK) requirements-cuda.in -o requirements-cuda.txt
+	$(LOCK) requirements/pipeline.in -o requirements.txt
+	$(LOCK) requirements/search.in -o requirements/search.txt
+	$(LOCK) requirements/notebook.in -o requirements/notebook.txt
+	$(LOCK) requirements/dev.in -o requirements/dev.txt
+	$(LOCK) requirements/cuda.in -o requirements/cuda.txt
 
 # The packages are byte-compiled, because they take twice as long to import otherwise. Like pip, uv uses the
 # certificates of the system, which a proxy may require.
@@ -95,22 +94,18 @@ WITHOUT_ACTIVATION = 'import os, sys; os.environ["PATH"] = f"{sys.prefix}/bin:" 
 		{ echo 'Python 3.11, 3.12 or 3.13 is required: make PYTHON=python3.12 …'; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/pip install --quiet $(UV)
-	$(INSTALL) -r $(if $(filter 1,$(GPU)),requirements-cuda.txt,requirements.txt)
+	$(INSTALL) -r $(if $(filter 1,$(GPU)),requirements/cuda.txt,requirements.txt)
 	@echo $(WITHOUT_ACTIVATION) > "$$(echo .venv/lib/python3*/site-packages)/path.pth"
 	@touch $@
 
-.venv/search: .venv/pipeline requirements-search.txt
-	$(INSTALL) -r requirements-search.txt
+.venv/search: .venv/pipeline requirements/search.txt
+	$(INSTALL) -r requirements/search.txt
 	@touch $@
 
-.venv/notebook: .venv/pipeline requirements-notebook.txt
-	$(INSTALL) -r requirements-notebook.txt
+.venv/notebook: .venv/pipeline requirements/notebook.txt
+	$(INSTALL) -r requirements/notebook.txt
 	@touch $@
 
-.venv/demo: .venv/pipeline requirements-demo.txt
-	$(INSTALL) -r requirements-demo.txt
-	@touch $@
-
-.venv/tests: .venv/search .venv/notebook .venv/demo requirements-dev.txt
-	$(INSTALL) -r requirements-dev.txt
+.venv/tests: .venv/search .venv/notebook requirements/dev.txt
+	$(INSTALL) -r requirements/dev.txt
 	@touch $@

@@ -47,8 +47,9 @@ def compare(work: str, changes: list[str]) -> Row:
 
 
 def keras_fit(dtype: str) -> None:
-    from pipeline import params
-    from training import backend, losses, networks
+    from pipeline.base import params
+    from training import losses
+    from training.base import backend, networks
 
     train = params.read(params.Train)
     backend.start("tensorflow", "gpu")
@@ -61,7 +62,7 @@ def keras_fit(dtype: str) -> None:
     )
     keras.config.set_dtype_policy(train.precision)
     model = networks.build(clean.shape[1:], **dict(params.read(params.Model)))
-    model.compile(train.optimizer, losses.LOSSES.get(train.loss, train.loss))
+    model.compile(train.optimizer, losses.LOSSES[train.loss].function)
     model.fit(noisy, clean, train.batch_size, train.epochs, 2, validation_data=validation)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.measure import alternately, clone, ratio
 from benchmarks.training_step import trainer
-from pipeline import npy
+from pipeline.base import npy
 from tools.measurements import Row
 
 TIMES = 20  # copies of the 48,000 training images: 6.0 GB, noisy and clean

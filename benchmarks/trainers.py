@@ -31,8 +31,8 @@ def guide() -> None:
 
 def here(backend_name: str = "tensorflow", portable: bool = True) -> None:
     """The stage `train`."""
-    from pipeline import npy, params
-    from training import backend, networks
+    from pipeline.base import npy, params
+    from training.base import backend, networks
 
     train = params.read(params.Train)
     backend.start(backend_name, "auto", portable, join=True)

@@ -5,8 +5,9 @@ import contextlib
 import math
 from collections.abc import Sequence
 
-from denoiser import noise
-from denoiser.model import DEVICES, MODELS
+from denoiser.base import noise
+from denoiser.base.devices import DEVICES
+from denoiser.model import MODELS
 from denoiser.picture_output import FORMATS
 
 

@@ -10,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from denoiser import arguments, noise, picture_files, picture_output, picture_paths, scores
-from denoiser.errors import InputError
+from denoiser import arguments, picture_files, picture_output, picture_paths, scores
+from denoiser.base import noise
+from denoiser.base.errors import InputError
+from denoiser.base.images import Float32
 from denoiser.model import Denoiser
-from denoiser.picture_files import Float32, Picture, Pixels
+from denoiser.picture_files import Picture, Pixels
 from denoiser.picture_output import Page
 
 INTERRUPTED = 130  # the exit status after Ctrl-C

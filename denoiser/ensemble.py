@@ -4,8 +4,8 @@ from functools import partial
 
 import numpy as np
 
-from denoiser.errors import InputError
-from denoiser.tiles import Float32, Network
+from denoiser.base.errors import InputError
+from denoiser.base.images import Float32, Network
 
 
 def ensemble(images: Float32, network: Network) -> Float32:

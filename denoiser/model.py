@@ -14,17 +14,18 @@ import numpy.typing as npt
 from PIL import Image
 
 from denoiser import tiles
+from denoiser.base.devices import DEVICES
+from denoiser.base.errors import InputError
+from denoiser.base.images import Float32
 from denoiser.ensemble import ensemble as mean_of_views
 from denoiser.ensemble import finite
-from denoiser.errors import InputError
 from denoiser.picture_files import WHITE_8, WHITE_16, pixels_of
 from denoiser.picture_output import to_pixels
-from denoiser.tiles import Float32, Progress
+from denoiser.tiles import Progress
 
 FOLDER = Path(__file__).parent / "models"
 # The models that come with the package, the default first; docs/models.md describes them.
 MODELS = ("photo", "photo-gaussian", "document")
-DEVICES = ("auto", "cpu", "gpu")  # auto: the GPU if there is one
 GPU, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 # Of the GPU: full precision, and no measurement of algorithms for each new size of an image.
 GPU_OPTIONS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}

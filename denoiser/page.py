@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from denoiser import arguments, cli, picture_files
-from denoiser.errors import InputError
+from denoiser.base.errors import InputError
 from denoiser.model import MODELS, Denoiser
 from denoiser.picture_paths import Job, beside
 

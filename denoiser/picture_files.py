@@ -18,15 +18,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from denoiser.errors import InputError
+from denoiser.base.errors import InputError
+from denoiser.base.images import COLORS, Float32, UInt8
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # `read` raises all errors
 
-UInt8 = npt.NDArray[np.uint8]
 Pixels = npt.NDArray[np.unsignedinteger[Any]]  # uint8 or uint16, (height, width, 1 or 3)
-Float32 = npt.NDArray[np.float32]
 
-COLORS = {"gray": 1, "rgb": 3}  # the number of channels
 WHITE_8, WHITE_16 = 255, 65535
 GRAY = ("1", "L", "LA", "La")  # the modes of Pillow that become gray; the others become RGB
 CONVERTED = ("CMYK", "LAB", "YCbCr", "HSV")  # the modes whose colors are not those of RGB

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image
 
-from denoiser import files
-from denoiser.errors import InputError
-from denoiser.picture_files import WHITE_8, WHITE_16, Float32, Picture, Pixels, to_pillow
+from denoiser.base import files
+from denoiser.base.errors import InputError
+from denoiser.base.images import Float32
+from denoiser.picture_files import WHITE_8, WHITE_16, Picture, Pixels, to_pillow
 
 Page = tuple[Pixels, Picture]  # the new pixels, and the original
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from denoiser.errors import InputError
+from denoiser.base.errors import InputError
 from denoiser.picture_files import list_files
 from denoiser.picture_output import FORMATS, format_of
 

@@ -5,14 +5,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Images = npt.NDArray[np.float32]
-Float64 = npt.NDArray[np.float64]
+from denoiser.base.images import SSIM_WINDOW, Float32, Float64
+
 Scores = dict[str, Float64]  # one array of shape (n,) per metric
 
 MAX_PSNR = 100.0  # dB; the PSNR of identical images would be infinite
-WINDOW = 11  # pixels: the side of the window of SSIM, 3.5 σ in each direction
 
 
 class Metric(NamedTuple):
@@ -43,7 +41,7 @@ def ssim(clean: Float64, images: Float64) -> Float64:
     import skimage.metrics  # takes a second; only needed here
 
     count, height, width, channels = clean.shape
-    if min(height, width) < WINDOW:
+    if min(height, width) < SSIM_WINDOW:
         return np.full(count, np.nan)
     # One call for all images, stacked to one tall image, is faster than a call per image. The
     # mean covers only pixels whose window lies within their image.
@@ -56,7 +54,7 @@ def ssim(clean: Float64, images: Float64) -> Float64:
         channel_axis=2,
         full=True,
     )
-    border = WINDOW // 2
+    border = SSIM_WINDOW // 2
     inside = similarity.reshape(clean.shape)[:, border:-border, border:-border]
     return np.asarray(inside.mean(axis=(1, 2, 3)))
 
@@ -69,13 +67,13 @@ METRICS = {
 }
 
 
-def score(clean: Images, images: Images) -> Scores:
+def score(clean: Float32, images: Float32) -> Scores:
     """Each metric of each image; images have shape (n, height, width, channels), in [0, 1]."""
     arrays = clean.astype(np.float64), images.astype(np.float64)
     return {name: metric.function(*arrays) for name, metric in METRICS.items()}
 
 
-def score_all(pairs: Iterable[tuple[Images, Images]]) -> Scores:
+def score_all(pairs: Iterable[tuple[Float32, Float32]]) -> Scores:
     """Each metric of each image, given pairs of arrays (clean, images)."""
     return concatenate([score(*pair) for pair in pairs])
 

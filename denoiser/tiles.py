@@ -7,10 +7,9 @@ shape (n, height, width, channels) to arrays of the same shape.
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-Float32 = npt.NDArray[np.float32]
-Network = Callable[[Float32], Float32]
+from denoiser.base.images import Float32, Network, starts
+
 Progress = Callable[[int], object]  # is called with the number of pixels that were denoised
 
 TILE = 768  # the maximum side in pixels of the tiles of `convolve`, approximately
@@ -106,11 +105,6 @@ def padded(image: Float32, top: int, count: int, width: int) -> Float32:
     band = image[top : top + count]
     missing = (0, count - len(band)), (0, width - image.shape[1]), (0, 0)
     return np.pad(band, missing, "symmetric") if np.any(missing) else band
-
-
-def starts(length: int, side: int, step: int) -> list[int]:
-    """The positions of tiles of `side` pixels along an axis, every `step` pixels and at its end."""
-    return [*range(0, length - side, step), length - side]
 
 
 def spans(

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-UInt8 = npt.NDArray[np.uint8]
+from denoiser.base.images import UInt8
+
 Floats = npt.NDArray[np.floating[Any]]
 
 ZOOM = 1.0, 2.0  # the enlargement of the picture: a large picture is smooth at the level of pixels

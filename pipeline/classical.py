@@ -12,9 +12,9 @@ import numpy.typing as npt
 import scipy.ndimage
 
 from denoiser import scores
+from denoiser.base.images import Float32
 
-Images = npt.NDArray[np.float32]
-Denoiser = Callable[[Images], Images]
+Denoiser = Callable[[Float32], Float32]
 Fitted = tuple[float | None, Denoiser]  # the setting of a method, if any, and the denoiser
 
 MAX_VALUES = 64 * 64  # per image, of linear methods: larger matrices take too much memory
@@ -23,17 +23,17 @@ TV_ITERATIONS = 20  # 100 iterations raise the PSNR by 0.1 dB
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 
 
-def median(images: Images, side: float) -> Images:
+def median(images: Float32, side: float) -> Float32:
     """SciPy's median filter with a square window of `side` pixels."""
     return np.asarray(scipy.ndimage.median_filter(images, (1, int(side), int(side), 1)))
 
 
-def gaussian(images: Images, sigma: float) -> Images:
+def gaussian(images: Float32, sigma: float) -> Float32:
     """SciPy's Gaussian filter with a standard deviation of `sigma` pixels."""
     return np.asarray(scipy.ndimage.gaussian_filter(images, (0, sigma, sigma, 0)))
 
 
-def non_local_means(images: Images, strength: float) -> Images:
+def non_local_means(images: Float32, strength: float) -> Float32:
     """scikit-image's non-local means (Buades et al., 2005) of each channel.
 
     Patches are at most 3 pixels apart. A distance of 6 pixels takes three times as long, and its
@@ -48,7 +48,7 @@ def non_local_means(images: Images, strength: float) -> Images:
     return result
 
 
-def total_variation(images: Images, weight: float) -> Images:
+def total_variation(images: Float32, weight: float) -> Float32:
     """Minimizes TV(u) + |u - image|² / (2·weight) over u, for each channel of each image.
 
     The dual algorithm is that of Chambolle, "An algorithm for total variation minimization and
@@ -76,7 +76,7 @@ class Linear:
     few matrices of values x values instead of all images. An image has `values` values.
     """
 
-    def __init__(self, pairs: Iterable[tuple[Images, Images]], values: int) -> None:
+    def __init__(self, pairs: Iterable[tuple[Float32, Float32]], values: int) -> None:
         count, sums = 0, np.zeros((2, values))
         noisy_noisy, noisy_clean = np.zeros((2, values, values))
         for noisy, clean in pairs:
@@ -109,14 +109,14 @@ class Linear:
         offset = self.clean - self.noisy @ weights
         weights32, offset32 = weights.astype(np.float32), offset.astype(np.float32)
 
-        def denoise(images: Images) -> Images:
-            rows: Images = images.reshape(len(images), -1) @ weights32 + offset32
+        def denoise(images: Float32) -> Float32:
+            rows: Float32 = images.reshape(len(images), -1) @ weights32 + offset32
             return np.clip(rows, 0, 1).reshape(images.shape)
 
         return denoise
 
 
-def fit_mean(noisy: Images, clean: Images) -> Fitted:
+def fit_mean(noisy: Float32, clean: Float32) -> Fitted:
     """Subtracts the mean of the noise."""
     bias = np.float32(np.mean(noisy, dtype=np.float64) - np.mean(clean, dtype=np.float64))
     return None, lambda images: np.clip(images - bias, 0, 1)
@@ -125,10 +125,10 @@ def fit_mean(noisy: Images, clean: Images) -> Fitted:
 class Filter(NamedTuple):
     """A filter of images with a setting, and the settings that it is tuned over."""
 
-    apply: Callable[[Images, float], Images]
+    apply: Callable[[Float32, float], Float32]
     grid: tuple[float, ...]
 
-    def fit(self, noisy: Images, clean: Images) -> Fitted:
+    def fit(self, noisy: Float32, clean: Float32) -> Fitted:
         """The setting with the highest mean PSNR on these images, and the denoiser.
 
         The denoiser applies the filter, then a gain and an offset. The noise shifts the brightness
@@ -144,7 +144,7 @@ class Filter(NamedTuple):
         return setting, lambda images: correct(self.apply(images, setting))
 
 
-def affine_correction(images: Images, clean: Images) -> Denoiser:
+def affine_correction(images: Float32, clean: Float32) -> Denoiser:
     """A gain and an offset that map the images to the clean images, fitted by least squares."""
     x, y = images.astype(np.float64).ravel(), clean.astype(np.float64).ravel()
     variance = x.var()
@@ -154,31 +154,31 @@ def affine_correction(images: Images, clean: Images) -> Denoiser:
     return lambda images: np.clip(images * gain32 + offset32, 0, 1)
 
 
-def fit_pca(linear: Linear, noisy: Images, clean: Images, components: int) -> Fitted:  # noqa: ARG001
+def fit_pca(linear: Linear, noisy: Float32, clean: Float32, components: int) -> Fitted:  # noqa: ARG001
     """Linear regression on the first principal components."""
     return components, linear.pca(components)
 
 
-def fit_ridge(linear: Linear, noisy: Images, clean: Images, components: int) -> Fitted:  # noqa: ARG001
+def fit_ridge(linear: Linear, noisy: Float32, clean: Float32, components: int) -> Fitted:  # noqa: ARG001
     """Ridge regression with the penalty that has the highest mean PSNR on these images."""
     penalty = max(PENALTIES, key=lambda penalty: mean_psnr(clean, linear.ridge(penalty)(noisy)))
     return penalty, linear.ridge(penalty)
 
 
-def mean_psnr(clean: Images, images: Images) -> float:
+def mean_psnr(clean: Float32, images: Float32) -> float:
     """The mean PSNR of images in dB."""
     return float(scores.psnr(clean.astype(np.float64), images.astype(np.float64)).mean())
 
 
 # The methods by name: those that are tuned on a few images, and those that share a `Linear`.
-TUNED: dict[str, Callable[[Images, Images], Fitted]] = {
+TUNED: dict[str, Callable[[Float32, Float32], Fitted]] = {
     "mean": fit_mean,
     "median": Filter(median, (3, 5, 7, 9)).fit,
     "gaussian": Filter(gaussian, (0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0, 2.5)).fit,
     "nlm": Filter(non_local_means, (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6, 0.8)).fit,
     "tv": Filter(total_variation, (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)).fit,
 }
-LINEAR: dict[str, Callable[[Linear, Images, Images, int], Fitted]] = {
+LINEAR: dict[str, Callable[[Linear, Float32, Float32, int], Fitted]] = {
     "pca": fit_pca,
     "ridge": fit_ridge,
 }

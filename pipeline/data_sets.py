@@ -12,14 +12,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from denoiser.errors import InputError
+from denoiser.base.errors import InputError
+from denoiser.base.images import UInt8
 
-UInt8 = npt.NDArray[np.uint8]
 DataSet = dict[str, tuple[UInt8, UInt8]]  # images (n, height, width, 1) and labels (n,), by split
 
-FOLDER = Path("data/raw")  # in which the stage `fetch` writes the data set
 TIMEOUT = 30  # seconds without an answer
 PACKAGE = "dataset-fashion-mnist"
 UNAVAILABLE = "Fashion-MNIST is not available from any source"

@@ -11,9 +11,8 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from denoiser.picture_files import COLORS
+from denoiser.base.images import COLORS, UInt8
 
-UInt8 = npt.NDArray[np.uint8]
 Lines = dict[int, bytes]  # by their number in the file, from 1
 
 MAX_SIDE = 256

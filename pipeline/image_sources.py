@@ -11,19 +11,13 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
 import numpy as np
-import numpy.typing as npt
 
-from denoiser import tiles
-from denoiser.errors import InputError
+from denoiser.base.errors import InputError
+from denoiser.base.images import UInt8, starts
 from denoiser.picture_files import list_files, read_pixels
-from pipeline import camera, image_csv, npy
-from pipeline.params import Load
-
-UInt8 = npt.NDArray[np.uint8]
-
-# The kinds of noise whose noisy images are not computed from the clean ones: those of a second CSV
-# or folder, and those that a camera would take.
-NOISY_SOURCES = ("pairs", "camera")
+from pipeline import camera, image_csv
+from pipeline.base import npy
+from pipeline.base.params import Load
 
 ARCHIVES = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zX": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 
@@ -136,9 +130,9 @@ def cut(image: UInt8, side: int, stride: int) -> Iterator[UInt8]:
     Squares start every `stride` pixels, and the last one of a row or column ends at the edge.
     """
     height, width, _ = image.shape
-    for y in tiles.starts(height, side, stride):
+    for y in starts(height, side, stride):
         band = image[y : y + side]
-        yield np.stack([band[:, x : x + side] for x in tiles.starts(width, side, stride)])
+        yield np.stack([band[:, x : x + side] for x in starts(width, side, stride)])
 
 
 def label_files(path: str, names: list[str]) -> dict[str, int]:

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from types import TracebackType
 
-from pipeline import process  # noqa: F401  (first of all, see PARENT)
+from pipeline.base import process  # noqa: F401  (first of all, see PARENT)
 
 
 def excepthook(

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from denoiser import files, noise
-from denoiser.errors import InputError
-from pipeline import image_sources, npy, params
-from pipeline.process import run_stage
+from denoiser.base import files, noise
+from denoiser.base.errors import InputError
+from denoiser.base.images import Float32
+from pipeline import image_sources
+from pipeline.base import npy, params
+from pipeline.base.process import run_stage
 
 SOURCES = {"train": "train", "val": "train", "test": "test"}
 
@@ -18,14 +20,14 @@ def main() -> None:
     section = params.read(params.Noise)
     with files.atomic_write("data/noisy") as folder:
         folder.mkdir()
-        if section.kind in image_sources.NOISY_SOURCES:
+        if section.kind in noise.GIVEN:
             take_pairs(params.read(params.Load), folder)
             return
         for split in SOURCES:
             npy.write(folder / f"x_{split}.npy", noisy_blocks(split, section))
 
 
-def noisy_blocks(split: str, section: params.Noise) -> Iterator[noise.Images]:
+def noisy_blocks(split: str, section: params.Noise) -> Iterator[Float32]:
     """Yields the images of a split with noise."""
     clean = npy.blocks(f"data/split/x_{split}.npy", noise.BLOCK_SIZE)
     for number, images in enumerate(clean):

@@ -11,10 +11,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from denoiser import scores
-from denoiser.errors import InputError
-from denoiser.files import atomic_write
-from pipeline import classical, npy, params
-from pipeline.process import run_stage
+from denoiser.base.errors import InputError
+from denoiser.base.files import atomic_write
+from denoiser.base.images import Float32
+from pipeline import classical
+from pipeline.base import npy, params
+from pipeline.base.process import run_stage
 
 TUNING_IMAGES = 500  # at most a fifth of the training images; pca and ridge are fitted to the rest
 BLOCK_SIZE = 100  # images in memory at once, in each thread
@@ -41,7 +43,7 @@ def main() -> None:
         path.write_text(json.dumps(results | {"settings": settings}, indent=2) + "\n")
 
 
-def read(split: str) -> tuple[classical.Images, classical.Images]:
+def read(split: str) -> tuple[Float32, Float32]:
     """The noisy and the clean images of a split."""
     return npy.open_npy(f"data/noisy/x_{split}.npy"), npy.open_npy(f"data/split/x_{split}.npy")
 

@@ -5,18 +5,22 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from denoiser import model, noise, picture_files, scores
-from denoiser.errors import InputError
-from denoiser.files import atomic_write
-from pipeline import classical, data_sets, image_sources, params
-from pipeline.process import run_stage
-from training import backend, losses, networks, optimizers
+from denoiser.base import noise
+from denoiser.base.devices import DEVICES
+from denoiser.base.errors import InputError
+from denoiser.base.files import atomic_write
+from denoiser.base.images import COLORS
+from pipeline import classical, data_sets
+from pipeline.base import params
+from pipeline.base.process import run_stage
+from training import losses, optimizers
+from training.base import backend, networks
 
 # The parameters that name choices, and the names.
 CHOICES: dict[str, Iterable[str]] = {
     "fetch.source": (*data_sets.DATA_SETS, "none"),
-    "load.color": picture_files.COLORS,
-    "noise.kind": (*noise.KINDS, *image_sources.NOISY_SOURCES),
+    "load.color": COLORS,
+    "noise.kind": (*noise.KINDS, *noise.GIVEN),
     "baselines.methods": classical.METHODS,
     "model.kind": networks.NETWORKS,
     "model.activation": networks.ACTIVATIONS,
@@ -25,7 +29,7 @@ CHOICES: dict[str, Iterable[str]] = {
     "train.loss": losses.LOSSES,
     "train.precision": backend.PRECISIONS,
     "runtime.backend": backend.BACKENDS,
-    "runtime.device": model.DEVICES,
+    "runtime.device": DEVICES,
     "robustness.amounts": noise.KINDS,
     "plot.colormap": ("binary", "gray"),
 }
@@ -88,7 +92,7 @@ def contradictions(content: dict[str, Any]) -> Iterator[str]:
     keys = ("train", "test", "noisy_train", "noisy_test")
     paths = {key: Path(os.path.relpath(load[key])) for key in keys}
     for key, path in paths.items():
-        given, fetched = f"load.{key} is {load[key]}", path.parent == data_sets.FOLDER
+        given, fetched = f"load.{key} is {load[key]}", path.parent == params.DATA_SET
         used = pairs or not key.startswith("noisy_")
         if fetched and used and content["fetch"]["source"] == "none":
             yield (
@@ -123,26 +127,10 @@ def contradictions(content: dict[str, Any]) -> Iterator[str]:
     network = content["model"]
     if network["residual"] and networks.NETWORKS[network["kind"]].reach is None:
         yield f"model.residual has no effect on model.kind '{network['kind']}': set it to false"
-    elif network["residual"] and train["loss"] == "binary_crossentropy":
+    elif network["residual"] and losses.LOSSES[train["loss"]].in_unit_range:
         yield (
-            "train.loss is 'binary_crossentropy', which needs results from 0 to 1: with "
+            f"train.loss is '{train['loss']}', which needs results from 0 to 1: with "
             "model.residual, choose another loss, such as mse or psnr"
-        )
-    if load["side"] is None:
-        return  # the stages compare the values with the size of the images
-    values = load["side"] ** 2 * picture_files.COLORS[load["color"]]
-    methods, components = content["baselines"]["methods"], content["baselines"]["pca_components"]
-    if train["loss"] == "ssim" and load["side"] < scores.WINDOW:
-        yield f"load.side is {load['side']}, but train.loss 'ssim' needs at least {scores.WINDOW}"
-    if values > classical.MAX_VALUES and classical.LINEAR.keys() & set(methods):
-        yield (
-            f"baselines.methods contains {' or '.join(classical.LINEAR)}, which need too much "
-            f"memory for squares of {values} values (load.side): remove them"
-        )
-    elif "pca" in methods and components > values:
-        yield (
-            f"baselines.pca_components is {components}, but a square has {values} values "
-            "(load.side)"
         )
 
 

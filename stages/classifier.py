@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from denoiser.errors import InputError
-from denoiser.files import atomic_write
-from pipeline import npy, params
-from pipeline.process import run_stage
-from training import backend, keras_files, networks, optimizers
+from denoiser.base.errors import InputError
+from denoiser.base.files import atomic_write
+from pipeline.base import npy, params
+from pipeline.base.process import run_stage
+from training import optimizers
+from training.base import backend, keras_files, networks
 
 
 def main() -> None:

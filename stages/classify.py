@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from denoiser.files import atomic_write
-from pipeline import npy, params
-from pipeline.process import run_stage
-from training import backend, keras_files
+from denoiser.base.files import atomic_write
+from pipeline.base import npy, params
+from pipeline.base.process import run_stage
+from training.base import backend, keras_files
 
 IMAGES = {
     "clean": "data/split/x_test.npy",

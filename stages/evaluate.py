@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from denoiser import scores
-from denoiser.files import atomic_write
-from pipeline import npy
-from pipeline.process import run_stage
+from denoiser.base.files import atomic_write
+from pipeline.base import npy
+from pipeline.base.process import run_stage
 
 SPLITS = ("val", "test")
 VARIANTS = ("noisy", "denoised")

@@ -2,15 +2,17 @@
 
 from pathlib import Path
 
-from pipeline import data_sets, image_sources, params
-from pipeline.process import run_stage
-from training import backend, keras_files, onnx_export
+from denoiser.base.noise import GIVEN
+from pipeline.base import params
+from pipeline.base.process import run_stage
+from training import onnx_export
+from training.base import backend, keras_files
 
 
 def main() -> None:
     source, data = params.read(params.Fetch).source, params.read(params.Load).train
     metadata = {
-        "data": source if Path(data).parent == data_sets.FOLDER else data,
+        "data": source if Path(data).parent == params.DATA_SET else data,
         "noise": describe(params.read(params.Noise)),
     }
     backend.start("tensorflow", "cpu")  # the converter needs TensorFlow
@@ -22,7 +24,7 @@ def main() -> None:
 
 def describe(noise: params.Noise) -> str:
     """The noise of the training images in words, such as "uniform 0.9"."""
-    if noise.kind in image_sources.NOISY_SOURCES:
+    if noise.kind in GIVEN:
         return noise.kind
     amounts = noise.amount if isinstance(noise.amount, tuple) else (noise.amount,)
     text = f"{noise.kind} {' to '.join(f'{amount:g}' for amount in amounts)}"

@@ -3,15 +3,15 @@
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv
 
-from denoiser.files import atomic_write
-from pipeline import data_sets, params
-from pipeline.process import run_stage
+from denoiser.base.files import atomic_write
+from denoiser.base.images import UInt8
+from pipeline import data_sets
+from pipeline.base import params
+from pipeline.base.process import run_stage
 
-UInt8 = npt.NDArray[np.uint8]
 BLOCK_SIZE = 2000  # rows per block
 
 
@@ -19,7 +19,7 @@ def main() -> None:
     source = params.read(params.Fetch).source
     data = {} if source == "none" else data_sets.DATA_SETS[source]()
     for name in ("train", "test"):
-        with atomic_write(data_sets.FOLDER / f"{name}.csv") as path:
+        with atomic_write(params.DATA_SET / f"{name}.csv") as path:
             path.touch()  # DVC requires the outputs, even of no data set
             if data:
                 write_csv(path, *data[name])

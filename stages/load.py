@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from denoiser import picture_files
-from denoiser.errors import InputError
-from denoiser.files import atomic_write
-from pipeline import image_sources, params
-from pipeline.process import run_stage
+from denoiser.base.errors import InputError
+from denoiser.base.files import atomic_write
+from pipeline import image_sources
+from pipeline.base import params
+from pipeline.base.process import run_stage
 
 
 def main() -> None:

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from denoiser.files import atomic_write
-from pipeline import figures, npy, params
-from pipeline.process import run_stage
+from denoiser.base.files import atomic_write
+from pipeline import figures
+from pipeline.base import npy, params
+from pipeline.base.process import run_stage
 
 VARIANTS = {"original": "data/split", "noisy": "data/noisy", "denoised": "data/denoised"}
 

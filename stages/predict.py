@@ -1,20 +1,16 @@
 """Denoises the noisy validation and test images with the trained model."""
 
-from denoiser import ensemble
-from denoiser.files import atomic_write
-from pipeline import npy, params
-from pipeline.process import run_stage
-from training import backend, keras_files
+from denoiser.base.files import atomic_write
+from pipeline.base import npy, params
+from pipeline.base.process import run_stage
+from training import prediction
+from training.base import keras_files
 
 
 def main() -> None:
-    kind, precision = params.read(params.Model).kind, params.read(params.Train).precision
-    runtime = params.read(params.Runtime)
-    portable = runtime.portable and backend.portable(kind, precision)
-    print(f"predicting on {backend.start(runtime.backend, runtime.device, portable)}", flush=True)
-    network = keras_files.load_model(keras_files.AUTOENCODER).predict_on_batch
-    average = params.read(params.Predict).ensemble
-    denoise = ensemble.predictor(network, average, keras_files.AUTOENCODER)
+    model, train = params.read(params.Model), params.read(params.Train)
+    runtime, predict = params.read(params.Runtime), params.read(params.Predict)
+    denoise = prediction.start(model, train, runtime, predict)
     with atomic_write("data/denoised") as folder:
         folder.mkdir()
         for name in ("x_val.npy", "x_test.npy"):

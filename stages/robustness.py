@@ -1,25 +1,21 @@
 """Scores the model on several kinds and amounts of noise."""
 
-from denoiser import ensemble, noise
-from denoiser.files import atomic_write
-from pipeline import npy, params
-from pipeline.process import run_stage
-from training import backend, keras_files
+from denoiser.base import noise
+from denoiser.base.files import atomic_write
+from pipeline.base import npy, params
+from pipeline.base.process import run_stage
+from training import prediction
 
 
 def main() -> None:
     section, clip = params.read(params.Robustness), params.read(params.Noise).clip
-    kind, precision = params.read(params.Model).kind, params.read(params.Train).precision
-    runtime = params.read(params.Runtime)
-    portable = runtime.portable and backend.portable(kind, precision)
-    print(f"predicting on {backend.start(runtime.backend, runtime.device, portable)}", flush=True)
+    model, train = params.read(params.Model), params.read(params.Train)
+    runtime, predict = params.read(params.Runtime), params.read(params.Predict)
+    denoise = prediction.start(model, train, runtime, predict)
     import pandas as pd  # after Keras, which starts faster without it
 
     from denoiser import scores
 
-    network = keras_files.load_model(keras_files.AUTOENCODER).predict_on_batch
-    average = params.read(params.Predict).ensemble
-    denoise = ensemble.predictor(network, average, keras_files.AUTOENCODER)
     images = npy.open_npy("data/split/x_val.npy")
     starts = range(0, min(section.images, len(images)), noise.BLOCK_SIZE)
     columns = [(metric, name) for metric in scores.METRICS for name in ("noisy", "denoised")]

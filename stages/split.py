@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import train_test_split
 
-from denoiser.errors import InputError
-from denoiser.files import atomic_write
-from pipeline import npy, params
-from pipeline.process import run_stage
+from denoiser.base.errors import InputError
+from denoiser.base.files import atomic_write
+from pipeline.base import npy, params
+from pipeline.base.process import run_stage
 
 PICTURES = Path("data/images/train_pictures.csv")  # of a folder
 

@@ -1,14 +1,17 @@
 """Trains the autoencoder to map noisy to clean images."""
 
 import signal
+from collections.abc import Callable
 from typing import Any
 
-from denoiser import noise, scores
-from denoiser.errors import InputError
-from pipeline import npy, params
-from pipeline.process import run_stage
-from training import backend, checkpoints, cluster, keras_files, networks, optimizers
+from denoiser.base import noise
+from denoiser.base.errors import InputError
+from pipeline.base import npy, params
+from pipeline.base.process import run_stage
+from training import checkpoints, optimizers
+from training.base import backend, cluster, keras_files, networks
 from training.epoch_log import EpochLog
+from training.losses import LOSSES
 
 DATA = [f"data/{kind}/x_{split}.npy" for split in ("train", "val") for kind in ("noisy", "split")]
 LOGGED_IMAGES = 10  # validation images in TensorBoard
@@ -20,6 +23,53 @@ def main() -> None:
     noisy, clean, noisy_val, clean_val = (npy.open_npy(path) for path in DATA)
     check_sizes(train, len(clean), min(clean.shape[1:3]))
     portable = runtime.portable and backend.portable(model_params.kind, train.precision)
+    device = start(runtime, train, portable)
+    shared = model_params, train, noise_params, runtime.backend, portable, device
+    key = checkpoints.key(DATA, *shared)
+    checkpoint = cluster.resume(key, checkpoints.load(key))
+
+    network, model = build(clean.shape, model_params, train)
+    from training.loops import Loop  # imports Keras
+
+    settings = loop_settings(model_params, train, noise_params, device)
+    images = [clean] if train.fresh_noise else [noisy, clean]
+    prepare = preparation(train, noise_params)
+    loop = Loop(model, *images, **settings, seed=train.seed, prepare=prepare)
+    validation = Loop(model, noisy_val, clean_val, **settings, training=False)
+    network.summary()
+    print(f"training on {device} with {runtime.backend}", flush=True)
+
+    callbacks = []
+    if runtime.tensorboard and cluster.is_first():
+        from training import tensorboard_log
+
+        sections = {"model": model_params, "noise": noise_params, "train": train}
+        values = {name: section.model_dump() for name, section in sections.items()}
+        logged = noisy_val[:LOGGED_IMAGES], clean_val[:LOGGED_IMAGES]
+        callbacks = tensorboard_log.callbacks(model, values, *logged, checkpoint is not None)
+    run_training(model, loop, validation, train, key, checkpoint, callbacks)
+    if cluster.is_first():  # the other machines write nothing
+        keras_files.save_model(network, keras_files.AUTOENCODER)
+        checkpoints.remove()
+    cluster.leave()
+
+
+def check_sizes(train: params.Train, count: int, side: int) -> None:
+    """Raises InputError if there are too few training images, or if they are too small."""
+    if train.batch_size > count:
+        raise InputError(
+            f"{params.FILE}: train.batch_size is {train.batch_size}, "
+            f"but there are {count} training images"
+        )
+    if side < (least := LOSSES[train.loss].min_side):
+        raise InputError(
+            f"{params.FILE}: train.loss is '{train.loss}', which needs images of at least "
+            f"{least}x{least} pixels"
+        )
+
+
+def start(runtime: params.Runtime, train: params.Train, portable: bool) -> str:
+    """Starts Keras; returns the device, with the number of devices if there are several."""
     device = backend.start(runtime.backend, runtime.device, portable, join=True)
     devices = cluster.device_count()
     if train.batch_size % devices:
@@ -27,65 +77,79 @@ def main() -> None:
             f"{params.FILE}: train.batch_size is {train.batch_size}, "
             f"which cannot be split among {devices} devices: choose a multiple of {devices}"
         )
+    return f"{devices} x {device}" if devices > 1 else device
+
+
+def build(shape: tuple[int, ...], model: params.Model, train: params.Train) -> tuple[Any, Any]:
+    """A new network for images of shape (n, height, width, channels), and a model to train it."""
     import keras
 
-    from training import fit, loops, tensorboard_log
+    from training import fit
+
+    keras.utils.set_random_seed(train.seed)
+    keras.config.set_dtype_policy(train.precision)
+    network = networks.build(shape[1:], **dict(model))
+    # The last, smaller batch of an epoch needs an image for each device.
+    devices = cluster.device_count()
+    steps = train.epochs * ((shape[0] + train.batch_size - devices) // train.batch_size)
+    warmup = round(train.warmup * steps)
+    rate = optimizers.schedule(train.schedule, train.learning_rate, warmup, steps)
+    loss = LOSSES[train.loss].function
+    return network, fit.compile_model(network, train.optimizer, rate, loss, train.weight_decay)
+
+
+def loop_settings(
+    model: params.Model, train: params.Train, noise_params: params.Noise, device: str
+) -> dict[str, Any]:
+    """The arguments of `Loop` that depend on the device.
+
+    XLA speeds up dense layers and GPUs, but neither convolutions nor random numbers on a CPU.
+    """
+    on_cpu = device.endswith("CPU")
+    dense = networks.NETWORKS[model.kind].reach is None
+    drawn = train.fresh_noise or any(dict(train.augment).values())
+    compilable = not train.fresh_noise or noise.KINDS[noise_params.kind].xla
+    return {
+        "batch_size": train.batch_size,
+        "multiple": cluster.device_count(),
+        "xla": dense and not drawn if on_cpu else compilable,
+        "memory": 0 if on_cpu else backend.resident_bytes(),
+    }
+
+
+def preparation(
+    train: params.Train, noise_params: params.Noise
+) -> Callable[..., tuple[Any, ...]] | None:
+    """The function that adds fresh noise to a batch and augments it; None if there is neither."""
+    augmented = any(dict(train.augment).values())
+    if not (augmented or train.fresh_noise):
+        return None
+    import keras
+
     from training.augment import augment
     from training.device_random import DeviceGenerator
 
-    on_cpu = device == "CPU"
-    device = f"{devices} x {device}" if devices > 1 else device
-    shared = model_params, train, noise_params, runtime.backend, portable, device
-    key = checkpoints.key(DATA, *shared)
-    checkpoint = cluster.resume(key, checkpoints.load(key))
-    augmented = any(dict(train.augment).values())
-    prepared = augmented or train.fresh_noise
-
     def prepare(counter: Any, *images: Any) -> tuple[Any, ...]:
-        """Adds fresh noise to a batch and augments it."""
         rng = DeviceGenerator(train.seed, counter)
         if train.fresh_noise:
             settings = noise_params.kind, noise_params.amount, rng, keras.ops, noise_params.clip
             images = noise.add_noise(images[0], *settings), images[0]
         return augment(images, rng, **dict(train.augment)) if augmented else images
 
-    keras.utils.set_random_seed(train.seed)
-    keras.config.set_dtype_policy(train.precision)
-    network = networks.build(clean.shape[1:], **dict(model_params))
-    # The last, smaller batch of an epoch needs an image for each device.
-    steps = train.epochs * ((len(clean) + train.batch_size - devices) // train.batch_size)
-    warmup = round(train.warmup * steps)
-    rate = optimizers.schedule(train.schedule, train.learning_rate, warmup, steps)
-    optimizer = train.optimizer, rate, train.loss, train.weight_decay
-    model = fit.compile_model(network, *optimizer)
-    # XLA speeds up dense layers and GPUs, but neither convolutions nor random numbers on a CPU. It
-    # has no Poisson numbers.
-    dense = networks.NETWORKS[model_params.kind].reach is None
-    poisson = train.fresh_noise and noise_params.kind == "poisson"
-    settings: dict[str, Any] = {
-        "batch_size": train.batch_size,
-        "multiple": devices,
-        "xla": dense and not prepared if on_cpu else not poisson,
-        "memory": 0 if on_cpu else backend.resident_bytes(),
-    }
-    arrays = [clean] if train.fresh_noise else [noisy, clean]
-    loop = loops.Loop(
-        model, *arrays, **settings, seed=train.seed, prepare=prepare if prepared else None
-    )
-    validation = loops.Loop(model, noisy_val, clean_val, **settings, training=False)
-    network.summary()
-    print(f"training on {device} with {runtime.backend}", flush=True)
-    first = cluster.is_first()  # the other machines write nothing
+    return prepare
+
+
+def run_training(
+    model: Any, loop: Any, validation: Any, train: params.Train, key: str, checkpoint: Any,
+    callbacks: list[Any],
+) -> None:  # fmt: skip
+    """Trains the model, from the checkpoint if there is one, and logs its losses."""
+    from training import fit
+
+    first = cluster.is_first()
     log = EpochLog("metrics/training" if first else None, train.epochs, train.patience)
     if checkpoint is not None:
         log.resume(checkpoint["losses"].tolist())
-
-    callbacks = []
-    if runtime.tensorboard and first:
-        sections = {"model": model_params, "noise": noise_params, "train": train}
-        values = {name: section.model_dump() for name, section in sections.items()}
-        images = noisy_val[:LOGGED_IMAGES], clean_val[:LOGGED_IMAGES]
-        callbacks = tensorboard_log.callbacks(model, values, *images, checkpoint is not None)
 
     def save(checkpoint: fit.Checkpoint) -> None:
         if first:
@@ -102,24 +166,6 @@ def main() -> None:
             f"{error}: lower train.learning_rate (now {train.learning_rate})"
         ) from error
     log.end()
-    if first:
-        keras_files.save_model(network, keras_files.AUTOENCODER)
-        checkpoints.remove()
-    cluster.leave()
-
-
-def check_sizes(train: params.Train, count: int, side: int) -> None:
-    """Raises InputError if there are too few training images, or if they are too small."""
-    if train.batch_size > count:
-        raise InputError(
-            f"{params.FILE}: train.batch_size is {train.batch_size}, "
-            f"but there are {count} training images"
-        )
-    if train.loss == "ssim" and side < scores.WINDOW:
-        raise InputError(
-            f"{params.FILE}: train.loss is 'ssim', which needs images of at least "
-            f"{scores.WINDOW}x{scores.WINDOW} pixels"
-        )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import params
+from pipeline.base import params
 from tools.command import set_params as change_params
 
 ROOT = Path(__file__).parent.parent

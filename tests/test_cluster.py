@@ -1,4 +1,4 @@
-"""training/cluster.py: two machines that train together, here two processes in two clones."""
+"""training/base/cluster.py: two machines that train together, here two processes in two clones."""
 
 import os
 import re
@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import Clone, SetParams, run_stage
-from training import cluster
+from training.base import cluster
 
 LOSSES = "metrics/training/plots/metrics/loss.tsv"
 

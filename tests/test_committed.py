@@ -74,7 +74,7 @@ def test_make_results_changes_nothing_and_requires_scores(clone: Clone) -> None:
     """The tables and pictures are those that the command creates from the committed scores."""
     clone.run("python", "-m", "tools.results")
     assert clone.run("git", "status", "--short") == ""
-    preset = clone.folder / "experiments/new.yaml"
+    preset = clone.folder / "presets/new.yaml"
     preset.write_text("# Noise that is not scored.\n- noise.amount=0.7\n")
     assert "make experiment NAME=new" in clone.fail("python", "-m", "tools.results")
     preset.unlink()

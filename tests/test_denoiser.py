@@ -11,7 +11,8 @@ import onnx
 import pytest
 from PIL import Image
 
-from denoiser import Denoiser, model, noise, scores
+from denoiser import Denoiser, model, scores
+from denoiser.base import noise
 from denoiser.model import MODELS, load_cuda
 from pipeline import camera
 from tests import onnx_models

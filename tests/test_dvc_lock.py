@@ -1,4 +1,4 @@
-"""pipeline/dvc_lock.py: files that are damaged in DVC's cache."""
+"""pipeline/base/dvc_lock.py: files that are damaged in DVC's cache."""
 
 import os
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import dvc_lock
+from pipeline.base import dvc_lock
 from tests.conftest import Clone
 
 

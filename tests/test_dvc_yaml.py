@@ -16,7 +16,7 @@ from dvc.dependency import ParamsDependency
 from dvc.repo import Repo
 from dvc.utils.hydra import apply_overrides
 
-from pipeline import params
+from pipeline.base import params
 from stages import check
 from tests.conftest import ROOT, Clone
 
@@ -152,7 +152,7 @@ ALLOWED = {  # the packages that each package may import
     "tools": "denoiser training pipeline stages",
     "benchmarks": "denoiser training pipeline stages tools",
 }
-MODULES = [path for package in ALLOWED for path in sorted((ROOT / package).glob("*.py"))]
+MODULES = [path for package in ALLOWED for path in sorted((ROOT / package).rglob("*.py"))]
 # `denoiser` runs without these.
 FORBIDDEN = {"dvc", "dvclive", "jax", "keras", "matplotlib", "pandas", "pydantic", "tensorflow"}
 
@@ -171,25 +171,38 @@ def imported_names(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_module_imports_only_packages_below_and_no_stage_imports_another(path: Path) -> None:
-    package = path.parent.name
+    package = path.relative_to(ROOT).parts[0]
     imported = {name.split(".")[0] for name in imported_names(path)}
     own = set() if package == "stages" else {package}
     assert imported & ALLOWED.keys() <= own | set(ALLOWED[package].split())
+    if path.parent.name == "base":  # what most modules need, needs no other module
+        assert all(other.parent.name == "base" for other in project_modules(path))
     assert package != "denoiser" or not imported & FORBIDDEN
 
 
+def project_modules(path: Path) -> set[Path]:
+    """A module, and all modules of the project that it imports, also through other modules."""
+    found, new = set[Path](), {path}
+    while new:
+        found |= new
+        names = set[str]().union(*map(imported_names, new))
+        paths = {ROOT / f"{name.replace('.', '/')}.py" for name in names}
+        new = {path for path in paths if path.exists()} - found
+    return found
+
+
 @pytest.mark.parametrize("stage", STAGES)
-def test_the_dependencies_of_a_stage_cover_its_code_and_parameters(stage: str) -> None:
+def test_a_stage_depends_on_exactly_its_code_and_parameters(stage: str) -> None:
+    """Of the folders `base`, whose modules most stages import, a stage depends on all modules."""
     module = ROOT / f"stages/{stage}.py"
     deps = {ROOT / dep for dep in STAGES[stage]["deps"]}
     assert ROOT / "requirements.txt" in deps
-    imported, new = set[Path](), {module}
-    while new:
-        imported |= new
-        names = set[str]().union(*map(imported_names, new))
-        paths = {ROOT / f"{name.replace('.', '/')}.py" for name in names}
-        new = {path for path in paths if path.exists()} - imported
+    imported = project_modules(module)
     assert [path for path in imported if not deps & {path, *path.parents}] == []
+    folders = {path for path in deps if path.name == "base"}
+    assert folders == {path.parent for path in imported if path.parent.name == "base"}
+    assert {path for path in deps if path.suffix == ".py"} <= imported
+    assert not deps & {ROOT / package for package in ALLOWED}
     listed = STAGES[stage].get("params", [])
     if stage == "check":  # it validates all parameters
         assert listed == [{params.FILE: None}]

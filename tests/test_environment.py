@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import params
+from pipeline.base import params
 from tests.conftest import ROOT, Clone, offline, write_csv
 from tools.measurements import processor
 
@@ -25,7 +25,7 @@ def test_missing_packages_untracked_files_and_null_paths_are_reported(tmp_path: 
     assert ". .venv/bin/activate" in output
 
     (clone.folder / "denoiser/new.py").touch()
-    noise = clone.folder / "denoiser/noise.py"
+    noise = clone.folder / "denoiser/base/noise.py"
     code = noise.read_text()
     for statement in ("import denoiser.new", "from denoiser import new"):
         noise.write_text(f"{statement}\n{code}")
@@ -54,11 +54,11 @@ def test_setup_installs_cuda_if_there_is_an_nvidia_driver(tmp_path: Path) -> Non
     def installs_cuda(*options: str) -> bool:
         path = {"PATH": f"{tools}:{clone.env['PATH']}"}
         commands = clone.run("make", "--dry-run", "setup", *options, env=path)
-        assert ("-r requirements.txt" in commands) != ("-r requirements-cuda.txt" in commands)
-        return "-r requirements-cuda.txt" in commands
+        assert ("-r requirements.txt" in commands) != ("-r requirements/cuda.txt" in commands)
+        return "-r requirements/cuda.txt" in commands
 
     assert [installs_cuda(), installs_cuda("GPU=1")] == [False, True]
-    Path(tools, "nvidia-smi").symlink_to("/bin/true")
+    Path(tools, "nvidia-smi").symlink_to("/usr/bin/true")
     assert [installs_cuda(), installs_cuda("GPU=0")] == [True, False]
 
 
@@ -86,7 +86,7 @@ def test_a_processor_without_avx_512_computes_the_same_bytes(digits: Clone, tmp_
 GRADIENT = """
 import os, sys
 os.cpu_count = lambda: int(sys.argv[1])
-from training import backend
+from training.base import backend
 backend.start("tensorflow", "cpu")
 import numpy as np
 import tensorflow as tf
@@ -105,12 +105,12 @@ def test_products_do_not_depend_on_the_number_of_cores() -> None:
 
 # The weights of the default network after an epoch of five steps.
 WEIGHTS = """
-from training import backend
+from training.base import backend
 backend.start("tensorflow", "cpu")
 import keras
 import numpy as np
-from pipeline import params
-from training import networks
+from pipeline.base import params
+from training.base import networks
 from training.fit import compile_model
 from training.loops import Loop
 noisy, clean = np.random.default_rng(0).random((2, 640, 28, 28, 1), np.float32)

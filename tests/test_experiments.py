@@ -1,4 +1,4 @@
-"""experiments/: every preset runs, `make experiment` stores its scores; tables of the scores."""
+"""presets/: every preset runs, `make experiment` stores its scores; tables of the scores."""
 
 import math
 import shutil
@@ -13,18 +13,18 @@ from PIL import Image
 
 from denoiser import Denoiser
 from denoiser import scores as metrics
-from pipeline.params import load_yaml
+from pipeline.base.params import load_yaml
 from tests.conftest import ROOT, Clone, write_csv
 from tools import experiment, results
 from tools.command import set_params
 from training.onnx_export import DENOISER
 
-NAMES = sorted(path.stem for path in (ROOT / "experiments").glob("*.yaml"))
+NAMES = sorted(path.stem for path in (ROOT / "presets").glob("*.yaml"))
 
 # One process for many presets, without compilation: either would take longer than the work.
 STAGES = """
 import os, sys
-from training import backend
+from training.base import backend
 from stages import add_noise, check, export, load, predict, split, train
 portable, *folders = sys.argv[1:]
 backend.start("tensorflow", "cpu", portable == "True")
@@ -79,7 +79,7 @@ def test_presets_have_descriptions_and_scores_and_may_extend_others(
 ) -> None:
     monkeypatch.chdir(ROOT)
     for name in NAMES:
-        first = Path(f"experiments/{name}.yaml").read_text().splitlines()[0]
+        first = Path(f"presets/{name}.yaml").read_text().splitlines()[0]
         assert first.startswith("# "), name
         assert first.endswith("."), name
         assert all("=" in line for line in experiment.overrides(name))
@@ -98,7 +98,7 @@ def test_make_experiment_stores_scores_and_images(
     digits: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clone = Clone.with_cache_of(tmp_path, digits)
-    preset = tmp_path / "experiments/tiny.yaml"
+    preset = tmp_path / "presets/tiny.yaml"
     preset.write_text("# A description.\n- plot.images=4\n- train.epochs=1\n")
     clone.run("git", "add", str(preset))
     output = clone.run("python", "-m", "tools.experiment", "tiny")

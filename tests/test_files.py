@@ -1,4 +1,4 @@
-"""denoiser/files.py and pipeline/npy.py."""
+"""denoiser/base/files.py and pipeline/base/npy.py."""
 
 import contextlib
 import os
@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from denoiser import files
-from denoiser.errors import InputError
-from pipeline import npy
+from denoiser.base import files
+from denoiser.base.errors import InputError
+from pipeline.base import npy
 
 
 def test_atomic_write_replaces_only_on_success_and_not_through_links(workspace: Path) -> None:

@@ -62,7 +62,7 @@ def test_code_in_a_model_is_not_run(noisy: Path) -> None:
 
 LOAD_AND_PRINT_PEAK_MEMORY = """
 import re, sys
-from pipeline.process import run_main
+from pipeline.base.process import run_main
 from stages import load
 sys.argv = ["load"]
 status = run_main(load.main)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from denoiser.picture_files import COLORS
+from denoiser.base.images import COLORS
 from pipeline import image_csv
 
 Rows = tuple[list[int] | None, list[list[int]]]  # labels and images

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from denoiser.errors import InputError
+from denoiser.base.errors import InputError
 from pipeline import camera, image_sources
-from pipeline.npy import open_npy
+from pipeline.base.npy import open_npy
 from stages import add_noise, load, split
 from tests.conftest import SetParams, write_csv
 

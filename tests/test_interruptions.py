@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline import process
+from pipeline.base import process
 from tests.conftest import ROOT, Clone, error_line, max_file_size, one_core, run_stage
 
 Popen = subprocess.Popen[str]

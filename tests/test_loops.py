@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from denoiser import noise
-from pipeline import npy
+from denoiser.base import noise
+from pipeline.base import npy
 from tests.tiny_networks import build
 from training import batches, loops
 from training.augment import augment

@@ -1,4 +1,4 @@
-"""training/networks.py."""
+"""training/base/networks.py."""
 
 import subprocess
 import sys
@@ -10,7 +10,8 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.tiny_networks import build
-from training import fit, networks
+from training import fit
+from training.base import networks
 from training.loops import Loop
 
 RNG = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""denoiser/noise.py."""
+"""denoiser/base/noise.py."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,17 +7,18 @@ import numpy as np
 import pytest
 from scipy.ndimage import uniform_filter
 
-from denoiser import noise
+from denoiser.base import noise
+from denoiser.base.images import Float32
 
 COLOR = np.random.default_rng(0).random((4, 5, 9, 3), np.float32)  # neither square nor gray
 
 
-def add_noise(clean: noise.Images, kind: str, amount: noise.Amount) -> noise.Images:
-    noisy: noise.Images = noise.add_noise(clean, kind, amount, noise.generator(1, "train", 0))
+def add_noise(clean: Float32, kind: str, amount: noise.Amount) -> Float32:
+    noisy: Float32 = noise.add_noise(clean, kind, amount, noise.generator(1, "train", 0))
     return noisy
 
 
-FORMULAS: dict[str, Callable[..., noise.Images]] = {
+FORMULAS: dict[str, Callable[..., Float32]] = {
     "uniform": lambda x, a, rng: x + a * rng.random(x.shape, "f4"),
     "gaussian": lambda x, a, rng: x + a * rng.standard_normal(x.shape, "f4"),
     "salt_and_pepper": lambda x, a, rng: np.where(

@@ -1,4 +1,4 @@
-"""training/onnx_export.py, training/keras_files.py."""
+"""training/onnx_export.py, training/base/keras_files.py."""
 
 import os
 import subprocess
@@ -16,8 +16,8 @@ from denoiser import tiles
 from denoiser.model import Denoiser
 from tests.conftest import ROOT
 from tests.tiny_networks import PARAMS, build
-from training import keras_files, networks
-from training.networks import ACTIVATIONS
+from training.base import keras_files, networks
+from training.base.networks import ACTIVATIONS
 from training.onnx_export import export_network
 
 RNG = np.random.default_rng(0)
@@ -65,7 +65,7 @@ def test_tiles_of_an_exported_network_give_the_results_of_keras(
 
 EXPORTS = """
 import sys
-from training import backend
+from training.base import backend
 backend.start("tensorflow", "cpu")
 from tests.tiny_networks import PARAMS, build
 from training.onnx_export import export_network

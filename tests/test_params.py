@@ -1,4 +1,4 @@
-"""pipeline/params.py and stages/check.py."""
+"""pipeline/base/params.py and stages/check.py."""
 
 import re
 from pathlib import Path
@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from dvc.utils.hydra import apply_overrides
 
-from denoiser.errors import InputError
-from pipeline import params
+from denoiser.base.errors import InputError
+from pipeline.base import params
 from stages import check
 from tests.conftest import write_csv
 

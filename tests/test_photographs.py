@@ -47,7 +47,7 @@ def test_each_method_is_scored_on_each_set(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_make_results_runs_without_the_packages_of_the_tests() -> None:
-    lines = (ROOT / "requirements-dev.in").read_text().splitlines()
+    lines = (ROOT / "requirements/dev.in").read_text().splitlines()
     packages = [
         line.split("[")[0].split()[0].replace("-", "_") for line in lines if line[0] not in "#-"
     ]

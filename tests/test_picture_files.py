@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, features
 
 from denoiser import picture_files, picture_output
-from denoiser.errors import InputError
+from denoiser.base.errors import InputError
 from denoiser.picture_files import read, read_pixels
 from denoiser.picture_paths import find_jobs
 

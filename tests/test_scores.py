@@ -54,7 +54,7 @@ def test_images_are_scored_one_by_one_and_small_ones_have_no_ssim(side: int) -> 
 
 def loss(name: str, images: np.ndarray, clean: np.ndarray = CLEAN) -> np.ndarray:
     """The loss of each image, or, for losses of Keras, of each pixel."""
-    function = keras.losses.get(LOSSES[name])
+    function = keras.losses.get(LOSSES[name].function)
     return np.asarray(function(keras.ops.array(clean), keras.ops.array(images)))
 
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from optuna.trial import TrialState
 
-from denoiser.errors import InputError
+from denoiser.base.errors import InputError
 from tests.conftest import Clone
 from tools import search
 

@@ -20,13 +20,17 @@ from matplotlib.figure import Figure
 from PIL import Image
 from sklearn.model_selection import train_test_split
 
-from denoiser import Denoiser, noise, scores
+from denoiser import Denoiser, scores
+from denoiser.base import noise
+from denoiser.base.errors import InputError
+from denoiser.base.images import Float64
 from denoiser.ensemble import ensemble
-from denoiser.errors import InputError
-from pipeline import figures, npy, params
+from pipeline import figures
+from pipeline.base import npy, params
 from stages import add_noise, baselines, evaluate, load, plot, split
 from tests.conftest import SetParams, error_line, one_core, run_stage, run_stages, write_csv
-from training import backend, networks, onnx_export, optimizers
+from training import onnx_export, optimizers
+from training.base import backend, networks
 
 SPLITS = ("val", "test")
 VARIANTS = ("noisy", "denoised")
@@ -228,7 +232,7 @@ def test_predict_and_the_exported_model_give_the_same_images(
 def scored(noisy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """After `baselines` and `evaluate`, with another metric; denoised images are half as bright."""
 
-    def error(clean: scores.Float64, images: scores.Float64) -> scores.Float64:
+    def error(clean: Float64, images: Float64) -> Float64:
         return np.asarray(np.abs(clean - images).mean(axis=(1, 2, 3)))
 
     monkeypatch.setitem(scores.METRICS, "mae", scores.Metric(error, "MAE", 4))

@@ -18,13 +18,13 @@ def test_the_tools_work_in_a_subfolder(
     clone = Clone.with_cache_of(folder, digits)
     for name in (".git", ".dvc") if dvc_at_the_root else (".git",):
         shutil.move(folder / name, repository / name)
-    (folder / "experiments/tiny.yaml").write_text("# A description.\n- plot.images=4\n")
+    (folder / "presets/tiny.yaml").write_text("# A description.\n- plot.images=4\n")
     clone.run("git", "add", "-A", str(repository))
     clone.run("git", "commit", "-qm", "The project in a subfolder")
 
     clone.run("python", "-m", "tools.experiment", "tiny")
-    assert "tiny,model," in (folder / "experiments/scores.csv").read_text()
-    assert (folder / "experiments/images/tiny.png").exists()
+    assert "tiny,model," in (folder / "presets/scores.csv").read_text()
+    assert (folder / "presets/images/tiny.png").exists()
     monkeypatch.chdir(folder)
     project = clone_head(tmp_path / "clone")
     assert project == tmp_path / "clone/ml/my denoiser"

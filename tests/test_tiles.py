@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from denoiser import tiles
+from denoiser.base.errors import InputError
+from denoiser.base.images import Float32, Network
 from denoiser.ensemble import ensemble, predictor
-from denoiser.errors import InputError
 from denoiser.model import Denoiser
-from denoiser.tiles import Float32
 from tests import onnx_models
 
 RNG = np.random.default_rng(0)
@@ -43,7 +43,7 @@ def join(bands: Iterator[Float32]) -> Float32:
     return np.concatenate(list(bands))
 
 
-def blend(image: Float32, network: tiles.Network, side: int) -> Float32:
+def blend(image: Float32, network: Network, side: int) -> Float32:
     return join(tiles.blend(image, network, side, lambda _: None))
 
 

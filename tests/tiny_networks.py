@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from training import networks
+from training.base import networks
 
 PARAMS: dict[str, Any] = {"encoder": [16, 8], "decoder": [16], "filters": [4, 8], "convolutions": 1}
 PARAMS |= {"activation": "relu", "residual": False, "standardize": False}

@@ -12,8 +12,8 @@ import dvc.api
 from dvc.exceptions import DvcException
 from dvc.utils.serialize import modify_yaml
 
-from denoiser.errors import InputError
-from pipeline import params
+from denoiser.base.errors import InputError
+from pipeline.base import params
 
 
 def output(*command: str) -> str:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from denoiser import files
-from denoiser.errors import InputError
-from pipeline.process import run_main
+from denoiser.base import files
+from denoiser.base.errors import InputError
+from pipeline.base.process import run_main
 from tools.command import clone_head, output, read_committed
 from tools.markdown import to_markdown
 from tools.verify import EVALUATION, LIMITS, QUICK, QUICK_PARAMS, read_metrics, recompute

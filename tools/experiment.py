@@ -1,9 +1,9 @@
 """`make experiment NAME=unet`: runs a preset as a DVC experiment and stores its scores.
 
-A preset is a file in experiments/: a comment that describes it, and a list of `-S` overrides, in
+A preset is a file in presets/: a comment that describes it, and a list of `-S` overrides, in
 which the name of another preset is replaced by its overrides. The scores are stored in
-experiments/scores.csv and experiments/robustness.csv, and the first test images through each
-method in experiments/images.
+presets/scores.csv and presets/robustness.csv, and the first test images through each
+method in presets/images.
 """
 
 import io
@@ -24,15 +24,15 @@ import pandas as pd
 import yaml
 from PIL import Image
 
-from denoiser import files
-from denoiser.errors import InputError
-from pipeline import params
-from pipeline.process import run_main
+from denoiser.base import files
+from denoiser.base.errors import InputError
+from pipeline.base import params
+from pipeline.base.process import run_main
 from stages.plot import method_image_paths
 from tools.command import output, read_cached, read_committed
 from tools.measurements import processor
 
-PRESETS = Path("experiments")
+PRESETS = Path("presets")
 SCORES, ROBUSTNESS, IMAGES = (PRESETS / name for name in ("scores.csv", "robustness.csv", "images"))
 NO_DATA = "pictures"  # the preset of `make train`, which has no scores
 IMAGE_COUNT = 10  # test images per method

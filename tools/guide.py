@@ -3,7 +3,7 @@
 import nbformat
 from nbclient import NotebookClient
 
-from denoiser import files
+from denoiser.base import files
 
 NOTEBOOK = "guide.ipynb"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from denoiser.errors import InputError
+from denoiser.base.errors import InputError
 
 
 def to_markdown(table: pd.DataFrame, digits: int | Mapping[str, int] = 2) -> str:

@@ -4,10 +4,10 @@ import dataclasses
 import json
 import os
 import platform
-import shutil
 import statistics
-import subprocess
 from pathlib import Path
+
+from denoiser.base.devices import query_gpus
 
 FOLDER = Path(__file__).parent.parent / "benchmarks/results"  # a file for each benchmark
 
@@ -63,8 +63,4 @@ def processor() -> str:
         model, flags = fields.get("model name", model), set(fields.get("flags", "").split())
     names = {"avx2": "AVX2", "avx512f": "AVX-512", "amx_bf16": "AMX"}
     extensions = [name for flag, name in names.items() if flag in flags]
-    gpus = list[str]()
-    if shutil.which("nvidia-smi"):
-        command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-        gpus = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()[:1]
-    return ", ".join([*gpus, model, f"{os.cpu_count()} cores", *extensions[-2:]])
+    return ", ".join([*query_gpus("name")[:1], model, f"{os.cpu_count()} cores", *extensions[-2:]])

@@ -3,8 +3,8 @@
 Each model denoises each set of photographs that is in data/photos, beside non-local means of
 OpenCV; and photographs of cameras beside BM3D (Dabov et al., "Image denoising by sparse 3-D
 transform-domain collaborative filtering", 2007), in the same run. The mean PSNR and the seconds per
-picture are stored in experiments/photographs.csv, and parts of photographs in
-experiments/photographs.png.
+picture are stored in presets/photographs.csv, and parts of photographs in
+presets/photographs.png.
 """
 
 import functools
@@ -17,14 +17,15 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from denoiser import Denoiser, files, noise, picture_files, scores
+from denoiser import Denoiser, picture_files, scores
+from denoiser.base import files, noise
+from denoiser.base.errors import InputError
+from denoiser.base.images import Float32
 from denoiser.cli import SEED
-from denoiser.errors import InputError
 from pipeline import figures
-from pipeline.process import run_main
+from pipeline.base.process import run_main
 from tools.experiment import PRESETS
 from tools.measurements import processor
 
@@ -55,16 +56,15 @@ PARTS = [
     ("Canon600D", 200, 200),
 ]
 
-Image = npt.NDArray[np.float32]  # (height, width, channels), in [0, 1] unless noisy
-Method = Callable[[Image], Image]
+Method = Callable[[Float32], Float32]
 
 
 class Pair(NamedTuple):
     """A photograph without and with noise."""
 
     name: str
-    clean: Image
-    noisy: Image
+    clean: Float32
+    noisy: Float32
 
 
 def main() -> None:
@@ -128,20 +128,20 @@ def measure(denoise: Method, pairs: list[Pair], seconds: float = math.inf) -> di
     return {"pictures": len(psnrs)} | means | {"least_gain": least, "seconds": duration}
 
 
-def psnr(clean: Image, image: Image) -> float:
+def psnr(clean: Float32, image: Float32) -> float:
     return float(scores.psnr(clean[None].astype(np.float64), image[None].astype(np.float64))[0])
 
 
-def read(folder: Path) -> dict[str, Image]:
+def read(folder: Path) -> dict[str, Float32]:
     """All photographs of a folder by name."""
     names = picture_files.list_files(str(folder))
     return {name: picture_files.read(f"{folder}/{name}").image() for name in names}
 
 
-def add_noise(image: Image, sigma: float) -> Image:
+def add_noise(image: Float32, sigma: float) -> Float32:
     """A photograph with the noise that the command `denoise` adds, not clipped."""
     rng = np.random.default_rng(SEED)
-    noisy: Image = noise.add_noise(image[None], "gaussian", sigma / 255, rng, clip=False)[0]
+    noisy: Float32 = noise.add_noise(image[None], "gaussian", sigma / 255, rng, clip=False)[0]
     return noisy
 
 
@@ -155,7 +155,7 @@ def tune_nlm(pairs: list[Pair]) -> Method:
     return functools.partial(non_local_means, strength=max(NLM_STRENGTHS, key=mean_psnr))
 
 
-def non_local_means(image: Image, strength: float) -> Image:
+def non_local_means(image: Float32, strength: float) -> Float32:
     """Non-local means of OpenCV, which takes 8 bits."""
     pixels = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
     if pixels.shape[2] == 1:
@@ -165,7 +165,7 @@ def non_local_means(image: Image, strength: float) -> Image:
     return np.asarray(denoised, np.float32) / np.float32(255)
 
 
-def block_matching(image: Image) -> Image:
+def block_matching(image: Float32) -> Float32:
     """BM3D of the package bm3d."""
     import bm3d  # not above: `make results` imports this module without the packages of the tests
 
@@ -175,7 +175,7 @@ def block_matching(image: Image) -> Image:
 def draw(pairs: list[Pair], methods: dict[str, Method]) -> None:
     """Draws the PARTS of the photographs with camera noise through each method."""
 
-    def part(image: Image, top: int, left: int) -> Image:
+    def part(image: Float32, top: int, left: int) -> Float32:
         return image[top : top + SIDE, left : left + SIDE]
 
     found = [

@@ -1,6 +1,6 @@
 """`make results`: writes the tables of the documents and draws their figures.
 
-It reads the scores that `make experiment` stored in experiments/ and the results of `make bench`.
+It reads the scores that `make experiment` stored in presets/ and the results of `make bench`.
 """
 
 import math
@@ -18,10 +18,11 @@ from dvc.utils.hydra import apply_overrides
 from PIL import Image
 
 from denoiser import scores as metrics
-from denoiser.errors import InputError
+from denoiser.base.errors import InputError
 from denoiser.model import FOLDER, MODELS
-from pipeline import figures, params
-from pipeline.process import run_main
+from pipeline import figures
+from pipeline.base import params
+from pipeline.base.process import run_main
 from stages.plot import method_image_paths
 from tools import experiment, measurements, photographs
 from tools.markdown import insert_tables, to_markdown

@@ -26,9 +26,9 @@ from optuna.trial import BaseTrial, Trial, TrialState
 from pydantic import Field, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from denoiser.errors import InputError
-from pipeline import params
-from pipeline.process import OWNER, run_main
+from denoiser.base.errors import InputError
+from pipeline.base import params
+from pipeline.base.process import OWNER, run_main
 from stages.check import find_mistakes
 from tools.command import read_committed
 from tools.experiment import arguments, check_history, commit_of, expand, remove_experiment

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from dvc.utils.hydra import apply_overrides
 
-from denoiser.errors import InputError
-from pipeline import params
-from pipeline.process import run_main
+from denoiser.base.errors import InputError
+from pipeline.base import params
+from pipeline.base.process import run_main
 from tools.command import set_params
 from tools.experiment import NO_DATA, overrides
 from training.onnx_export import DENOISER

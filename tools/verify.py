@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 import yaml
 
-from denoiser.errors import InputError
-from pipeline.process import run_main
+from denoiser.base.errors import InputError
+from pipeline.base.process import run_main
 from tools.command import clone_head, set_params
 
 Params = dict[str, dict[str, Any]]

@@ -1,12 +1,11 @@
 """The batches of an epoch: numbers of rows, in an order that depends on the seed and the epoch."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from denoiser.base.images import Array
 
 WINDOW = 400_000_000  # bytes of data that are shuffled together
 RUN = 1_000_000  # bytes of consecutive rows that enter a window together

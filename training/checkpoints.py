@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from denoiser import files
+from denoiser.base import files
 
 PATH = Path("models/checkpoint.npz")
 CODE = ("__main__", "denoiser", "training", "pipeline")  # packages whose modules decide the result

@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from training import optimizers
 from training.loops import Loop
-from training.losses import LOSSES
 from training.optimizers import Rate
 
 Checkpoint = dict[str, npt.NDArray[Any]]
@@ -23,10 +22,10 @@ def compile_model(
     network: keras.Model,
     optimizer: str,
     learning_rate: Rate,
-    loss: str,
+    loss: str | Callable[[Any, Any], Any],
     weight_decay: float | None = None,
 ) -> keras.Model:
-    """A model that trains `network`, with an optimizer by name and a loss of LOSSES or Keras.
+    """A model that trains `network`; the loss is a name of Keras or a function.
 
     A `weight_decay` of None is the default of the optimizer. The network itself is not compiled, so
     that its file does not contain the state of the optimizer.
@@ -34,7 +33,7 @@ def compile_model(
     model = keras.Model(network.inputs, network.outputs, name=network.name)
     model.compile(
         optimizer=optimizers.optimizer(optimizer, learning_rate, weight_decay),
-        loss=LOSSES.get(loss, loss),
+        loss=loss,
     )
     # Keras creates these variables at the first step, but a compiled loop cannot create variables.
     model.optimizer.build(model.trainable_variables)

@@ -7,11 +7,10 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
+from denoiser.base.images import Array
 from training.batches import WINDOW, Batches, Order
 
-Array = npt.NDArray[Any]
 Prepare = Callable[..., tuple[Any, ...]]
 
 

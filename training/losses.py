@@ -4,11 +4,11 @@ A loss gets clean and denoised images of shape (n, height, width, channels), flo
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from denoiser.scores import WINDOW
+from denoiser.base.images import SSIM_WINDOW
 
 
 def psnr(clean: Any, denoised: Any) -> Any:
@@ -32,7 +32,7 @@ def ssim(clean: Any, denoised: Any) -> Any:
         rows = ops.depthwise_conv(images, weights[:, None], padding="valid")
         return ops.depthwise_conv(rows, weights[None], padding="valid")
 
-    offset = np.arange(WINDOW) - WINDOW // 2
+    offset = np.arange(SSIM_WINDOW) - SSIM_WINDOW // 2
     gaussian = np.exp(-(offset**2) / (2 * 1.5**2))
     gaussian = (gaussian / gaussian.sum()).astype(np.float32)
     weights = np.tile(gaussian[:, None, None], (1, clean.shape[-1], 1))
@@ -46,10 +46,18 @@ def ssim(clean: Any, denoised: Any) -> Any:
     return 0.84 * (1 - ops.mean(similarity, axis=(1, 2, 3))) + 0.16 * mae
 
 
-LOSSES: dict[str, str | Callable[[Any, Any], Any]] = {  # names of Keras, or functions
-    "binary_crossentropy": "binary_crossentropy",
-    "mse": "mean_squared_error",
-    "mae": "mean_absolute_error",
-    "psnr": psnr,
-    "ssim": ssim,
+class Loss(NamedTuple):
+    """A loss: its name in Keras, or a function of clean and denoised images."""
+
+    function: str | Callable[[Any, Any], Any]
+    in_unit_range: bool = False  # whether denoised images must lie in [0, 1]
+    min_side: int = 1  # of the images, in pixels
+
+
+LOSSES = {
+    "binary_crossentropy": Loss("binary_crossentropy", in_unit_range=True),
+    "mse": Loss("mean_squared_error"),
+    "mae": Loss("mean_absolute_error"),
+    "psnr": Loss(psnr),
+    "ssim": Loss(ssim, min_side=SSIM_WINDOW),
 }

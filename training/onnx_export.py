@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from denoiser import files
-from training import networks
+from denoiser.base import files
+from training.base import networks
 
 DENOISER = "models/denoiser.onnx"
 

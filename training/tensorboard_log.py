@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from denoiser import files
-from denoiser.noise import Images
+from denoiser.base import files
+from denoiser.base.images import Float32
 
 
 def callbacks(
-    model: Any, params: dict[str, Any], noisy: Images, clean: Images, resumed: bool
+    model: Any, params: dict[str, Any], noisy: Float32, clean: Float32, resumed: bool
 ) -> list[Any]:
     """Keras callbacks that log losses, parameters, and images that are denoised after each epoch.
 
@@ -53,6 +53,6 @@ def flatten(params: dict[str, Any], prefix: str = "") -> dict[str, bool | int | 
     return flat
 
 
-def image_grid(*arrays: Images) -> Images:
+def image_grid(*arrays: Float32) -> Float32:
     """One image, shape (1, height, width, channels), with a row for each array of images."""
     return np.concatenate([np.concatenate(list(images), axis=1) for images in arrays])[None]

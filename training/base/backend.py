@@ -3,13 +3,12 @@
 import gc
 import importlib.util
 import os
-import shutil
-import subprocess
 import sys
 
-from denoiser.errors import InputError
-from training import cluster
-from training.networks import NETWORKS
+from denoiser.base.devices import query_gpus
+from denoiser.base.errors import InputError
+from training.base import cluster
+from training.base.networks import NETWORKS
 
 BACKENDS = ("tensorflow", "jax")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -126,8 +125,5 @@ def find_gpu(backend: str) -> str | None:
 
 def resident_bytes() -> int:
     """The size of the data that stay on a GPU: a third of its memory; 0 if that is unknown."""
-    query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
-    if shutil.which(query[0]) is None:
-        return 0
-    megabytes = subprocess.run(query, capture_output=True, text=True).stdout.split()
-    return int(megabytes[0]) * 2**20 // 3 if megabytes else 0
+    memory = query_gpus("memory.total")  # megabytes, or [N/A]
+    return int(memory[0]) * 2**20 // 3 if memory and memory[0].isdigit() else 0

@@ -5,6 +5,7 @@ The stage `check` compares names, such as the kind of noise, with those of the c
 
 import difflib
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import pydantic
@@ -13,10 +14,11 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from denoiser.errors import InputError
-from denoiser.noise import Amount, fraction
+from denoiser.base.errors import InputError
+from denoiser.base.noise import Amount, fraction
 
 FILE = "params.yaml"
+DATA_SET = Path("data/raw")  # the folder of the CSVs that the stage `fetch` writes
 
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Text = Annotated[str, Field(min_length=1)]

@@ -7,9 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Images = npt.NDArray[np.float32]
 Amount = float | tuple[float, float]
 
 BLOCK_SIZE = 1000  # images that share a random generator; another size gives other noise
@@ -25,6 +23,7 @@ class Kind(NamedTuple):
 
     add: Callable[[Any, Any, Any, Any], Any]
     maximum: float = 2  # of the amount
+    xla: bool = True  # whether XLA can compile it
 
 
 def uniform(images: Any, amount: Any, rng: Any, xp: Any) -> Any:
@@ -74,9 +73,12 @@ KINDS = {
     "gaussian": Kind(gaussian),
     "salt_and_pepper": Kind(salt_and_pepper, maximum=1),
     "speckle": Kind(speckle),
-    "poisson": Kind(poisson),
+    "poisson": Kind(poisson, xla=False),
     "masking": Kind(masking, maximum=1),
 }
+
+# The kinds whose noisy images are given, as a second CSV or folder, or taken by a simulated camera.
+GIVEN = ("pairs", "camera")
 
 
 def check_amount(kind: str, amount: float | Sequence[float]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from denoiser.errors import InputError
+from denoiser.base.errors import InputError
 
 PARENT = os.getppid()  # read before the slow imports of the stages: stages/__init__.py imports this
 
@@ -29,7 +29,7 @@ def run_stage(main: Callable[[], None]) -> NoReturn:
 
     def checked() -> None:
         if by_dvc:
-            from pipeline import dvc_lock  # not above: like psutil, it imports packages
+            from pipeline.base import dvc_lock  # not above: like psutil, it imports packages
 
             dvc_lock.check_inputs(Path(sys.argv[0]).stem)
         main()

@@ -3,15 +3,13 @@
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from denoiser.errors import InputError
-from pipeline import dvc_lock
-
-Array = npt.NDArray[Any]
+from denoiser.base.errors import InputError
+from denoiser.base.images import Array
+from pipeline.base import dvc_lock
 
 BLOCK_SIZE = 2000  # images in memory at once
 

@@ -5,8 +5,8 @@ import re
 import zipfile
 from typing import Any
 
-from denoiser import files
-from denoiser.errors import InputError
+from denoiser.base import files
+from denoiser.base.errors import InputError
 
 AUTOENCODER = "models/autoencoder.keras"
 CLASSIFIER = "models/classifier.keras"

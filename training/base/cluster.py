@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from denoiser.errors import InputError
+from denoiser.base.errors import InputError
 
 ADDRESSES = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import yaml
 
-from denoiser.errors import InputError
-from pipeline import params
+from denoiser.base.errors import InputError
+from pipeline.base import params
 
 FILE = "dvc.lock"
 

@@ -1,0 +1,1 @@
+"""What the stages of the pipeline and the command `denoise` share."""
