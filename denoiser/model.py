@@ -145,7 +145,6 @@ class Denoiser:
         """An InferenceSession of the file. Sets `warning`."""
         import onnxruntime  # takes 0.1 s
 
-        onnxruntime.set_default_logger_severity(SEVERITY)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = SEVERITY
         built_for_gpu = GPU in onnxruntime.get_available_providers()
@@ -166,6 +165,13 @@ class Denoiser:
             raise InputError(f"the GPU cannot be used: {problem}; see docs/usage.md")
         self.warning = f"the GPU is not used: {problem}" if problem and built_for_gpu else ""
         return session
+
+
+def silence() -> None:
+    """Silences ONNX Runtime in the whole process: for a program, not for a library."""
+    import onnxruntime
+
+    onnxruntime.set_default_logger_severity(SEVERITY)
 
 
 def load_cuda(onnxruntime: Any) -> str:

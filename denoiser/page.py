@@ -9,8 +9,9 @@ from typing import Any
 
 from PIL import Image
 
-from denoiser import arguments, cli, picture_files
+from denoiser import picture_files
 from denoiser.base.errors import InputError
+from denoiser.denoise_file import Options, denoise_file
 from denoiser.model import MODELS, Denoiser
 from denoiser.picture_paths import Job, beside
 
@@ -22,21 +23,17 @@ try:
 except ModuleNotFoundError as error:
     raise InputError(f"the page needs the package gradio ({error}): pip install gradio") from error
 
-__all__ = ["denoise_tab", "errors_as_messages", "gr", "launch", "main"]
-
 load_model = functools.lru_cache(Denoiser)
 
 
-def main(model: str, device: str) -> None:
-    """Serves the page until Ctrl-C; `model` is chosen at the start."""
-    load_model(model, device)  # reports a model or a device that cannot be used
+def serve(model: str, device: str) -> None:
+    """Serves the page on this computer only, until Ctrl-C, and prints its address.
+
+    `model` is chosen at the start. Raises InputError for a model or a device that cannot be used.
+    """
+    load_model(model, device)
     with gr.Blocks(title="Denoise pictures", analytics_enabled=False) as blocks:
-        denoise_tab(model, device)
-    launch(blocks)
-
-
-def launch(blocks: Any) -> None:
-    """Serves gr.Blocks on this computer only; prints the address."""
+        add_components(model, device)
     # Gradio connects to the page when it starts, which a proxy could not.
     for name in ("no_proxy", "NO_PROXY"):
         os.environ[name] = f"{os.environ.get(name, '')},127.0.0.1"
@@ -49,7 +46,7 @@ def launch(blocks: Any) -> None:
     )
 
 
-def denoise_tab(first: str = MODELS[0], device: str = "auto") -> None:
+def add_components(first: str, device: str) -> None:
     """Adds the components that denoise a picture file to the page."""
 
     def update(path: str | None, model: str, strength: float) -> tuple[Any, Any]:
@@ -90,8 +87,7 @@ def denoise(path: str, denoiser: Denoiser, strength: float) -> tuple[tuple[str, 
     They are in the folder of the upload, so that a new result replaces the former one.
     """
     target = Path(path).with_name(Path(beside(path)).name)
-    options = arguments.parse([path, "--strength", str(strength)])
-    cli.denoise_picture(Job(path, str(target), None), denoiser, options)
+    denoise_file(Job(path, str(target), None), denoiser, Options(strength))
     previews = target.with_name("before.jpg"), target.with_name("after.jpg")
     for source, preview in zip((path, str(target)), previews, strict=True):
         Image.fromarray(picture_files.read_pixels(source, "rgb")).save(preview, quality=95)

@@ -4,7 +4,7 @@ import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,28 +17,40 @@ from denoiser.picture_files import WHITE_8, WHITE_16, Picture, Pixels, to_pillow
 
 Page = tuple[Pixels, Picture]  # the new pixels, and the original
 
+
+class Format(NamedTuple):
+    """A format of output files, by its name in Pillow, and what it can store."""
+
+    name: str
+    bits: int = 8  # per channel, at most
+    alpha: bool = False
+    dpi: bool = True
+    pages: bool = False
+    options: Mapping[str, Any] = {}  # of Pillow
+
+
+PNG = Format("PNG", bits=16, alpha=True)
+JPEG = Format("JPEG", options={"quality": 95})
+TIFF = Format("TIFF", bits=16, alpha=True, pages=True)
 FORMATS = {
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".bmp": "BMP",
-    ".webp": "WEBP",
+    ".png": PNG,
+    ".jpg": JPEG,
+    ".jpeg": JPEG,
+    ".tif": TIFF,
+    ".tiff": TIFF,
+    ".bmp": Format("BMP"),
+    ".webp": Format("WEBP", alpha=True, dpi=False, options={"quality": 95}),
 }
-OPTIONS: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95}, "WEBP": {"quality": 95}}
 STDOUT = 1  # the file descriptor
 NAMES = {"icc_profile": "color profile", "exif": "EXIF data", "dpi": "resolution"}
-WITH_16_BITS = ("PNG", "TIFF")
-WITH_ALPHA = ("PNG", "TIFF", "WEBP")
 
 
-def format_of(path: str) -> str:
-    """The name of the format; PNG for -, standard output. Raises InputError if it is unknown."""
+def format_of(path: str) -> Format:
+    """The format of a path; PNG for -, standard output. Raises InputError if it is unknown."""
     suffix = Path(path).suffix.lower()
     if path != "-" and suffix not in FORMATS:
         raise InputError(f"{path}: the name must end with {', '.join(FORMATS)}")
-    return "PNG" if path == "-" else FORMATS[suffix]
+    return PNG if path == "-" else FORMATS[suffix]
 
 
 def to_pixels(image: Float32, dtype: npt.DTypeLike) -> Pixels:
@@ -48,12 +60,7 @@ def to_pixels(image: Float32, dtype: npt.DTypeLike) -> Pixels:
     return pixels
 
 
-def dtype_for(picture: Picture, path: str) -> npt.DTypeLike:
-    """The dtype of `picture`, or uint8 if the format of `path` does not support 16 bits."""
-    return picture.pixels.dtype if format_of(path) in WITH_16_BITS else np.uint8
-
-
-def write(path: str, pages: Sequence[Page]) -> list[str]:
+def write(path: str, file_format: Format, pages: Sequence[Page]) -> list[str]:
     """Writes a picture file atomically, or to standard output if `path` is -.
 
     Each page has the alpha channel of its original; the file has the color profile, EXIF and
@@ -61,7 +68,7 @@ def write(path: str, pages: Sequence[Page]) -> list[str]:
     Returns what was not written, as clauses for the user. Raises InputError if the file cannot be
     written.
     """
-    encoded, losses = encode(path, pages)
+    encoded, losses = encode(path, file_format, pages)
     if Path(path).is_dir():  # `atomic_write` would remove it
         raise InputError(f"{path} is a folder: remove it, or choose another output")
     try:
@@ -80,18 +87,18 @@ def write(path: str, pages: Sequence[Page]) -> list[str]:
     return losses
 
 
-def encode(path: str, pages: Sequence[Page]) -> tuple[bytes, list[str]]:
+def encode(path: str, file_format: Format, pages: Sequence[Page]) -> tuple[bytes, list[str]]:
     """The content of the file, and what it lacks."""
-    file_format, original, losses = format_of(path), pages[0][1], list[str]()
+    original, losses = pages[0][1], list[str]()
     if any(page.pixels.dtype != pixels.dtype for pixels, page in pages):
         losses.append(
-            f"its 16 bits per channel are reduced to 8, because {file_format} has no more"
+            f"its 16 bits per channel are reduced to 8, because {file_format.name} has no more"
         )
-    if original.alpha is not None and file_format not in WITH_ALPHA:
-        losses.append(f"its transparency is left out, because {file_format} has none")
+    if original.alpha is not None and not file_format.alpha:
+        losses.append(f"its transparency is left out, because {file_format.name} has none")
         pages = [(pixels, page._replace(alpha=None)) for pixels, page in pages]
     profile, exif = {"icc_profile": original.profile}, {"exif": original.exif or b""}
-    dpi = {"dpi": original.dpi} if original.dpi and file_format != "WEBP" else {}
+    dpi = {"dpi": original.dpi} if original.dpi and file_format.dpi else {}
     everything = profile | exif | dpi
     for metadata in (everything, profile | dpi, exif | dpi, {}):
         try:
@@ -100,7 +107,7 @@ def encode(path: str, pages: Sequence[Page]) -> tuple[bytes, list[str]]:
             reason: Exception = error
             continue
         left_out = [NAMES[key] for key in everything if everything[key] and key not in metadata]
-        if file_format == "TIFF" and needs_16_bits(pages) and ExifTags.IFD.Exif in exif_of(exif):
+        if file_format is TIFF and needs_16_bits(pages) and ExifTags.IFD.Exif in exif_of(exif):
             left_out.append("camera settings in EXIF")
         if left_out:
             losses.append(f"its {' and '.join(left_out)} cannot be stored")
@@ -108,10 +115,11 @@ def encode(path: str, pages: Sequence[Page]) -> tuple[bytes, list[str]]:
     raise InputError(f"{path} cannot be written ({reason}): choose another format") from reason
 
 
-def encode_with(metadata: Mapping[str, Any], file_format: str, pages: Sequence[Page]) -> bytes:
+def encode_with(metadata: Mapping[str, Any], file_format: Format, pages: Sequence[Page]) -> bytes:
     """The content of the file. Pillow writes 16 bits per channel only of gray without alpha."""
     if needs_16_bits(pages):
-        return {"PNG": encode_png_16, "TIFF": encode_tiff_16}[file_format](metadata, pages)
+        encode_16 = encode_tiff_16 if file_format is TIFF else encode_png_16
+        return encode_16(metadata, pages)
     images = []
     for pixels, page in pages:
         images.append(to_pillow(pixels))
@@ -120,7 +128,7 @@ def encode_with(metadata: Mapping[str, Any], file_format: str, pages: Sequence[P
             images[-1].putalpha(Image.fromarray(alpha.astype(np.uint8)))
     more = {"save_all": True, "append_images": images[1:]} if images[1:] else {}
     buffer = io.BytesIO()
-    images[0].save(buffer, file_format, **OPTIONS.get(file_format, {}), **metadata, **more)
+    images[0].save(buffer, file_format.name, **file_format.options, **metadata, **more)
     return buffer.getvalue()
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from denoiser.base.errors import InputError
 from denoiser.picture_files import list_files
-from denoiser.picture_output import FORMATS, format_of
+from denoiser.picture_output import FORMATS, Format, format_of
 
 SUFFIX = "-denoised"  # is appended to the name of the input if there is no output
 
@@ -20,6 +20,11 @@ class Job(NamedTuple):
     source: str
     target: str
     clean: str | None
+
+    @property
+    def format(self) -> Format:
+        """The format of the denoised copy."""
+        return format_of(self.target)
 
 
 def find_jobs(

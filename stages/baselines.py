@@ -35,12 +35,13 @@ def main() -> None:
         folder.mkdir()
         for method, denoiser in denoisers.items():
             np.save(folder / f"{method}.npy", denoiser(noisy[:KEPT_IMAGES]))
-        if denoisers:
-            best = max(denoisers, key=lambda method: results["val"][method]["psnr"] or 0)
+        best = max(denoisers, key=lambda name: results["val"][name]["psnr"] or 0, default=None)
+        if best is not None:
             blocks = npy.blocks("data/noisy/x_test.npy", BLOCK_SIZE)
             npy.write(folder / "x_test.npy", map(denoisers[best], blocks))
+    summary = {**results, "settings": settings, "best": best}
     with atomic_write("metrics/baselines.json") as path:
-        path.write_text(json.dumps(results | {"settings": settings}, indent=2) + "\n")
+        path.write_text(json.dumps(summary, indent=2) + "\n")
 
 
 def read(split: str) -> tuple[Float32, Float32]:

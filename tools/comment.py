@@ -8,6 +8,7 @@ the limit of `make verify`.
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +18,9 @@ from denoiser.base.errors import InputError
 from pipeline.base.process import run_main
 from tools.command import clone_head, output, read_committed
 from tools.markdown import to_markdown
-from tools.verify import EVALUATION, LIMITS, QUICK, QUICK_PARAMS, read_metrics, recompute
+from tools.verify import LIMITS, QUICK_PARAMS, REFERENCE, Result, recompute
+
+Metrics = Mapping[str, float | None]
 
 COMMENT = Path("comment")
 PICTURE = "first.png"
@@ -37,13 +40,13 @@ PAGE = """\
 
 def main() -> None:
     base = sys.argv[1] if len(sys.argv) > 1 else "HEAD"
-    committed = read_metrics(read_committed(base, str(QUICK / EVALUATION)))
+    committed = Result.of_reference(read_committed(base, str(REFERENCE))).metrics
     heading, line, *changes = output("dvc", "params", "diff", base, "HEAD", "--md").splitlines()
     params = "\n".join([heading, line, *changes]) if any(changes) else "No parameter differs."
     with tempfile.TemporaryDirectory() as folder, files.atomic_write(COMMENT) as comment:
         clone = clone_head(Path(folder))
         recompute(clone, QUICK_PARAMS)
-        metrics = compare(committed, read_metrics((clone / EVALUATION).read_text()))
+        metrics = compare(committed, Result.of_run(clone).metrics)
         methods = pd.read_csv(clone / "metrics/methods.csv", index_col="method")
         comment.mkdir()
         shutil.copy(clone / "metrics/plots" / PICTURE, comment)
@@ -60,9 +63,10 @@ def main() -> None:
         raise InputError(failures)
 
 
-def compare(committed: pd.Series, recomputed: pd.Series) -> pd.DataFrame:
+def compare(committed: Metrics, recomputed: Metrics) -> pd.DataFrame:
     """One row per metric: its committed value, its new value, and the change."""
-    table = pd.DataFrame({"committed": committed, "here": recomputed}).rename_axis("metric")
+    table = pd.DataFrame({"committed": committed, "here": recomputed}, dtype=float)
+    table = table.rename_axis("metric")
     table["change"] = table["here"] - table["committed"]
     return table
 

@@ -136,10 +136,11 @@ def store(preset: str, commit: str, minutes: float | None = None) -> None:
     scores = pd.read_csv(read("methods.csv"), index_col="method")
     methods = list(scores.index)
     accuracy = json.load(read("classification.json"))["accuracy"]
-    best_baseline = scores["val_psnr"].drop(["model", "noisy input"]).idxmax()
-    rows = {"noisy input": "noisy", best_baseline: "best_baseline", "model": "denoised"}
-    for method, name in (rows | {"clean": "clean"}).items():
-        scores.loc[method, "accuracy"] = accuracy[name]
+    best = json.load(read("baselines.json"))["best"]  # None: there are no baselines
+    rows = {"noisy input": "noisy", best: "best_baseline", "model": "denoised", "clean": "clean"}
+    for method, name in rows.items():
+        if method is not None:
+            scores.loc[method, "accuracy"] = accuracy[name]
     training = json.load(read("training/metrics.json"))
     val_loss = float(f"{training['val_loss']:.{DIGITS}}")  # as in the file
     values = {"val_loss": val_loss, "epochs": training["epochs"], "processor": processor()}

@@ -23,7 +23,7 @@ from denoiser import Denoiser, picture_files, scores
 from denoiser.base import files, noise
 from denoiser.base.errors import InputError
 from denoiser.base.images import Float32
-from denoiser.cli import SEED
+from denoiser.denoise_file import SEED
 from pipeline import figures
 from pipeline.base.process import run_main
 from tools.experiment import PRESETS

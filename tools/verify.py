@@ -8,7 +8,6 @@ small result.
 import json
 import math
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,44 +16,40 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 import yaml
+from dvc.utils.flatten import flatten
 
 from denoiser.base.errors import InputError
+from pipeline.base import params
 from pipeline.base.process import run_main
-from tools.command import clone_head, set_params
+from tools.command import clone_head, output, set_params
 
 Params = dict[str, dict[str, Any]]
 
-QUICK = Path("benchmarks/digits")
+REFERENCE = Path("tests/reference/digits.json")  # the small result
 QUICK_PARAMS: Params = {"fetch": {"source": "digits"}, "train": {"epochs": 3}}
 EVALUATION = "metrics/evaluation.json"
 LIMITS = {"psnr": 0.3, "ssim": 0.02}  # the allowed drift on another processor or a GPU
 
 
 class Result(NamedTuple):
-    """The result of a run: dvc.lock, and the metrics of evaluation.json by dotted name."""
+    """The result of a run."""
 
-    lock: dict[str, Any]
-    metrics: pd.Series
+    params: Params
+    outputs: dict[str, str]  # the hash of each output
+    metrics: dict[str, float | None]  # those of evaluation.json by dotted name
 
     @classmethod
-    def read(cls, folder: Path) -> "Result":
-        lock = yaml.safe_load((folder / "dvc.lock").read_text())
-        return cls(lock, read_metrics((folder / EVALUATION).read_text()))
+    def of_run(cls, folder: Path) -> "Result":
+        """The result of the last run in a folder."""
+        stages = yaml.safe_load((folder / "dvc.lock").read_text())["stages"]
+        outputs = {out["path"]: out["md5"] for stage in stages.values() for out in stage["outs"]}
+        metrics = flatten(json.loads((folder / EVALUATION).read_text()))
+        return cls(stages["check"]["params"][params.FILE], outputs, metrics)
 
-    def hashes(self) -> dict[str, str]:
-        """The hash of each output."""
-        stages = self.lock["stages"].values()
-        return {out["path"]: out["md5"] for stage in stages for out in stage["outs"]}
-
-    def params(self) -> Params:
-        """All parameters, as the stage `check` read them."""
-        params: Params = self.lock["stages"]["check"]["params"]["params.yaml"]
-        return params
-
-
-def read_metrics(evaluation: str) -> pd.Series:
-    """The metrics of the text of an evaluation.json by dotted name."""
-    return pd.json_normalize(json.loads(evaluation)).iloc[0].astype(float)
+    @classmethod
+    def of_reference(cls, text: str) -> "Result":
+        """The result that REFERENCE holds."""
+        return cls(**json.loads(text))
 
 
 def main() -> None:
@@ -63,23 +58,28 @@ def main() -> None:
         clone = clone_head(Path(folder))
         if update:
             recompute(clone, QUICK_PARAMS)
-            for name in ("dvc.lock", EVALUATION):
-                (QUICK / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(clone / name, QUICK / name)
+            result = Result.of_run(clone)._asdict()
+            REFERENCE.write_text(json.dumps(result, indent=1, sort_keys=True) + "\n")
             return
-        committed = Result.read(clone / QUICK if quick else clone)
+        reference = clone / REFERENCE
+        committed = Result.of_reference(reference.read_text()) if quick else Result.of_run(clone)
         if not quick:
             subprocess.run(["make", "setup"], cwd=clone, check=True)
-        recompute(clone, committed.params())
-        text, failures = compare(committed, Result.read(clone))
+        recompute(clone, committed.params)
+        text, failures = compare(committed, Result.of_run(clone))
         print(f"\n{text}")
         if failures:
             raise InputError("; ".join(failures))
 
 
 def recompute(clone: Path, params: Params) -> None:
-    """Runs the pipeline in a clone with these parameters and an empty cache."""
+    """Runs the pipeline in a clone with these parameters and an empty cache.
+
+    A cache that is configured for the user or the system would restore the result of an earlier
+    run, without computing anything.
+    """
     set_params(clone, **params)
+    output("dvc", "--cd", str(clone), "cache", "dir", "--local", str(clone / ".dvc/cache"))
     path = f"{clone}/.venv/bin:{os.environ['PATH']}"
     if subprocess.run(["dvc", "repro"], cwd=clone, env=os.environ | {"PATH": path}).returncode:
         raise InputError("`dvc repro` failed in a fresh clone, see above")
@@ -87,11 +87,12 @@ def recompute(clone: Path, params: Params) -> None:
 
 def compare(committed: Result, recomputed: Result) -> tuple[str, list[str]]:
     """A report of the differences, and the metrics whose drift exceeds its limit."""
-    old, new = committed.hashes(), recomputed.hashes()
+    old, new = committed.outputs, recomputed.outputs
     different = [path for path in sorted(old | new) if old.get(path) != new.get(path)]
     if not different:
         return f"identical: all {len(new)} outputs have the committed hashes", []
-    table = pd.DataFrame({"committed": committed.metrics, "recomputed": recomputed.metrics})
+    columns = {"committed": committed.metrics, "recomputed": recomputed.metrics}
+    table = pd.DataFrame(columns, dtype=float)
     both_null = table.isna().all(axis=1)  # SSIM of images that are too small for it
     table["drift"] = (table["recomputed"] - table["committed"]).mask(both_null, 0)
     lines = [f"{len(different)} of {len(old | new)} outputs differ:"]
