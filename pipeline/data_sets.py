@@ -3,7 +3,7 @@
 import contextlib
 import gzip
 import hashlib
-import os
+import io
 import socket
 import subprocess
 import tempfile
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from denoiser.base.devices import without_banners
 from denoiser.base.errors import InputError
 from denoiser.base.images import UInt8
 
@@ -43,26 +44,26 @@ def fashion_mnist() -> DataSet:
         "keras.datasets.fashion_mnist": from_keras,
         f"Debian's package {PACKAGE}, downloaded": from_downloaded_package,
     }
-    tried = []
+    tried = dict[str, str]()  # the reason why a source is not available
     for source, load in sources.items():
-        print(f"Fashion-MNIST from {source}: ", end="", flush=True)
         try:
             arrays = load()
         except Unavailable as reason:
-            print(reason, flush=True)
-            tried.append(f"{source} ({reason})")
+            tried[source] = str(reason)
             continue
         for (name, checksum), array in zip(CHECKSUMS.items(), arrays, strict=True):
             if hashlib.sha256(array.tobytes()).hexdigest() != checksum:
                 raise InputError(
                     f"{name} from {source} is not the official file: remove this copy and try again"
                 )
-        print("found", flush=True)
+        others = f"; not available: {', '.join(tried)}" if tried else ""
+        print(f"Fashion-MNIST: {source}{others}", flush=True)
         train, train_labels, test, test_labels = arrays
         images = [array.reshape(-1, 28, 28, 1) for array in (train, test)]
         return {"train": (images[0], train_labels), "test": (images[1], test_labels)}
+    reasons = "; ".join(f"{source} ({reason})" for source, reason in tried.items())
     raise InputError(
-        f"{UNAVAILABLE}; tried: {'; '.join(tried)}. Connect to the internet or install Debian's "
+        f"{UNAVAILABLE}; tried: {reasons}. Connect to the internet or install Debian's "
         f"package {PACKAGE}, or run on scikit-learn's digits, which need no download: "
         "dvc exp run -S fetch.source=digits"
     )
@@ -75,12 +76,13 @@ def from_installed_package() -> list[UInt8]:
 
 def from_keras() -> list[UInt8]:
     """The arrays that Keras downloads, or has downloaded before. Raises Unavailable."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from keras.datasets import fashion_mnist  # takes seconds; only needed here
+    with without_banners():
+        from keras.datasets import fashion_mnist  # takes seconds; only needed here
 
     socket.setdefaulttimeout(TIMEOUT)  # Keras sets no timeout
     try:
-        return [array for pair in fashion_mnist.load_data() for array in pair]
+        with contextlib.redirect_stdout(io.StringIO()):  # Keras prints its progress
+            return [array for pair in fashion_mnist.load_data() for array in pair]
     except Exception as error:  # Keras raises a bare Exception, a broken cache any type
         raise Unavailable(" ".join(str(error).split())) from error
 

@@ -1,7 +1,13 @@
 """The devices that run a network, by name, and NVIDIA's GPUs."""
 
+import contextlib
+import os
+import re
 import shutil
 import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
 
 DEVICES = ("auto", "cpu", "gpu")  # auto: the GPU if there is one
 
@@ -12,3 +18,33 @@ def query_gpus(field: str) -> list[str]:
         return []
     command = ["nvidia-smi", f"--query-gpu={field}", "--format=csv,noheader,nounits"]
     return subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
+
+
+# Messages of TensorFlow and CUDA that need no action: information, and without NVIDIA's driver the
+# failure to start CUDA.
+BANNER = re.compile(r"WARNING: All log messages before absl|I\d{4} |E\d{4} .*cuInit")
+BANNER_WITH_DRIVER = re.compile(r"WARNING: All log messages before absl|I\d{4} ")
+
+
+@contextlib.contextmanager
+def without_banners() -> Iterator[None]:
+    """Leaves out the banners of TensorFlow on standard error while it starts in the block.
+
+    TensorFlow has no setting for them. Other messages are printed at the end of the block.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    banner = BANNER_WITH_DRIVER if shutil.which("nvidia-smi") else BANNER
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            file.seek(0)
+            for line in file.read().decode(errors="replace").splitlines():
+                if not banner.match(line):
+                    print(line, file=sys.stderr, flush=True)

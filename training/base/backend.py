@@ -5,7 +5,7 @@ import importlib.util
 import os
 import sys
 
-from denoiser.base.devices import query_gpus
+from denoiser.base.devices import query_gpus, without_banners
 from denoiser.base.errors import InputError
 from training.base import cluster
 from training.base.networks import NETWORKS
@@ -62,7 +62,6 @@ def start(
             f"({cluster.ADDRESSES} is set) need 'jax'"
         )
     os.environ["KERAS_BACKEND"] = backend
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # Allocate the memory of the GPU as needed instead of all at once.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
@@ -74,7 +73,8 @@ def start(
             os.environ.update(PORTABLE)
             flags.append(PORTABLE_XLA)
         os.environ["XLA_FLAGS"] = " ".join(flags)
-    import_keras(backend)
+    with without_banners():
+        import_keras(backend)
     import keras
 
     keras.config.set_floatx("float32")
@@ -87,7 +87,8 @@ def start(
         tf.config.threading.set_intra_op_parallelism_threads(threads or default)
     elif join:
         cluster.join()
-    gpu = find_gpu(backend)
+    with without_banners():
+        gpu = find_gpu(backend)
     if device == "gpu" and gpu is None:
         raise InputError(
             f"params.yaml: runtime.device is 'gpu', but {backend} finds none: "
