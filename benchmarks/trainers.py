@@ -47,7 +47,7 @@ def here(backend_name: str = "tensorflow", portable: bool = True) -> None:
     def epoch() -> int:
         """Trains for an epoch of 375 steps, or for a window of data that do not fit into memory."""
         arrays, batches = next(calls)
-        float(loop.run(arrays, batches))  # waits for the device
+        float(loop.run_batches(arrays, batches))  # waits for the device
         return len(batches.rows)
 
     serve(epoch)

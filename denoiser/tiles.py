@@ -35,7 +35,7 @@ def convolve(
         band = padded(image, top, tile_height, full_width)
         tiles = [band[:, left : left + tile_width] for left, _, _ in columns]
         pieces = []
-        for (left, start, end), tile in zip(columns, run(network, tiles), strict=True):
+        for (left, start, end), tile in zip(columns, denoise_tiles(network, tiles), strict=True):
             pieces.append(tile[first - top : stop - top, start - left : end - left])
             progress((min(stop, height) - first) * (min(end, width) - start))
         yield np.concatenate(pieces, axis=1)[: height - first, :width]
@@ -59,7 +59,7 @@ def blend(image: Float32, network: Network, side: int, progress: Progress) -> It
     for top, following in zip(tops, [*tops[1:], full_height], strict=True):
         band = padded(image, top, side, full_width)
         tiles = [band[:, left : left + side] for left in lefts]
-        for left, tile in zip(lefts, run(network, tiles), strict=True):
+        for left, tile in zip(lefts, denoise_tiles(network, tiles), strict=True):
             sums[:, left : left + side] += weight * tile
             weights[:, left : left + side] += weight
         complete = following - top
@@ -90,7 +90,7 @@ def for_channels(network: Network, channels: int) -> Network:
     return call
 
 
-def run(network: Network, tiles: Sequence[Float32]) -> Iterator[Float32]:
+def denoise_tiles(network: Network, tiles: Sequence[Float32]) -> Iterator[Float32]:
     """Yields the result of each tile; all tiles have one shape. Calls the network in batches."""
     size = max(1, BATCH_PIXELS // (tiles[0].shape[0] * tiles[0].shape[1]))
     for first in range(0, len(tiles), size):

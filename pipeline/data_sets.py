@@ -71,7 +71,7 @@ def fashion_mnist() -> DataSet:
 
 def from_installed_package() -> list[UInt8]:
     """Reads the files of the installed package. Raises Unavailable."""
-    return read(map(Path, run("dpkg", "-L", PACKAGE).splitlines()))
+    return read(map(Path, run_command("dpkg", "-L", PACKAGE).splitlines()))
 
 
 def from_keras() -> list[UInt8]:
@@ -100,13 +100,13 @@ def from_downloaded_package() -> list[UInt8]:
         ]
         apt = ["apt-get", "-qq", *(f"-o{option}" for option in options)]
         with contextlib.suppress(Unavailable):  # a repository without the package may be down
-            run(*apt, "update")
-        run(*apt, "download", PACKAGE, folder=folder)
-        run("dpkg-deb", "-x", *map(str, Path(folder).glob("*.deb")), f"{folder}/files")
+            run_command(*apt, "update")
+        run_command(*apt, "download", PACKAGE, folder=folder)
+        run_command("dpkg-deb", "-x", *map(str, Path(folder).glob("*.deb")), f"{folder}/files")
         return read(Path(folder, "files").rglob("*.gz"))
 
 
-def run(*command: str, folder: str | None = None) -> str:
+def run_command(*command: str, folder: str | None = None) -> str:
     """The output of a command. Raises Unavailable if it is missing, fails or takes too long."""
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)

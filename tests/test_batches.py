@@ -69,10 +69,10 @@ def test_batches_have_counters_that_number_the_rows_of_all_epochs(small_windows:
     )
     assert first.rows.shape == (6, 4)
     assert first.rows[1].tolist() == [4, 5, 6, 7]
-    assert first.last.size == 0
+    assert first.remainder.size == 0
     assert first.counters.tolist() == [60, 64, 68, 72, 76, 80, 84]
     assert second.rows.tolist() == [[0, 1, 2, 3]]  # of the second window
-    assert second.last.tolist() == [4, 5]
+    assert second.remainder.tolist() == [4, 5]
     assert second.counters.tolist() == [84, 88]
     (_, shuffled), *_ = order.windows(0)
     counters = order.batches(shuffled, 2**31 // 30).counters  # 2³¹ lies in this epoch

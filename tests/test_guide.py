@@ -27,7 +27,7 @@ def test_the_notebook_runs_on_digits(monkeypatch: pytest.MonkeyPatch) -> None:
     notebook = nbformat.read(guide.NOTEBOOK, as_version=4)
     (parameters,) = (cell for cell in notebook.cells if cell.metadata.get("tags") == ["parameters"])
     parameters.source = 'dataset, epochs = "digits", 10'
-    guide.run(notebook)
+    guide.execute(notebook)
     first, noises, denoised, losses = captions(notebook)
     assert "labels are 0, 1, 2, 3, 4, 5, 6, 7, 8, 9" in first
     assert 6 < min(decibels(noises)) < max(decibels(noises)) < 8

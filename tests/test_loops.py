@@ -89,14 +89,14 @@ def test_an_epoch_is_one_call_and_copies_no_images(monkeypatch: pytest.MonkeyPat
     model = compile_model(build("dense", SHAPE), "adam", 0.01, "mse")
     loop = Loop(model, NOISY, CLEAN, batch_size=8, seed=1)
     loop(0)
-    calls, run = list[batches.Batches](), loop.run
+    calls, run = list[batches.Batches](), loop.run_batches
 
     def recorded(arrays: Any, rows: batches.Batches) -> Any:
         calls.append(rows)
         return run(arrays, rows)
 
     monkeypatch.setattr(loops, "to_device", None)
-    monkeypatch.setattr(loop, "run", recorded)
+    monkeypatch.setattr(loop, "run_batches", recorded)
     loop(1)
     (numbers,) = calls
     assert sum(array.nbytes for array in numbers) == 4 * (84 + 11)  # rows and counters
@@ -107,7 +107,7 @@ def test_xla_knows_the_number_of_steps() -> None:
     model = compile_model(build("dense", SHAPE), "adam", 0.01, "mse")
     loop = Loop(model, NOISY, CLEAN, batch_size=8)
     ((arrays, rows),) = loop.calls(0)
-    program = loop.run.experimental_get_compiler_ir(arrays, rows)(stage="optimized_hlo")
+    program = loop.run_batches.experimental_get_compiler_ir(arrays, rows)(stage="optimized_hlo")
     assert program.count('"known_trip_count":{"n":"10"}') == 1
 
 

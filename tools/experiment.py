@@ -66,7 +66,7 @@ def main() -> None:
         raise InputError(f"make experiment NAME={name}: NAME is one of {', '.join(preset_names())}")
     check_history()
     remove_experiment(name)
-    minutes = run(name)
+    minutes = run_preset(name)
     commit = commit_of(name)
     if not commit:
         raise InputError(f"DVC did not record the experiment '{name}', see above")
@@ -74,7 +74,7 @@ def main() -> None:
     print(f"\nstored the scores in {SCORES}; to copy model and data here: dvc exp apply {name}")
 
 
-def run(preset: str) -> float | None:
+def run_preset(preset: str) -> float | None:
     """Runs an experiment; returns the minutes of its training, None if DVC had its result."""
     command, starts = ["dvc", *arguments(preset, overrides(preset))], list[tuple[str, float]]()
     unbuffered = os.environ | {"PYTHONUNBUFFERED": "1"}

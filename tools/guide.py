@@ -10,12 +10,12 @@ NOTEBOOK = "guide.ipynb"
 
 def main() -> None:
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    run(notebook)
+    execute(notebook)
     with files.atomic_write(NOTEBOOK) as path:
         nbformat.write(notebook, path)
 
 
-def run(notebook: nbformat.NotebookNode) -> None:
+def execute(notebook: nbformat.NotebookNode) -> None:
     """Runs all cells in the current folder, and replaces their outputs.
 
     Messages on standard error are omitted: they are logs of TensorFlow about the machine.

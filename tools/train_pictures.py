@@ -25,18 +25,18 @@ def main() -> None:
     for folder in folders:
         if Path.cwd() not in Path(folder).resolve().parents or not Path(folder).is_dir():
             raise InputError(f"{folder} is not a folder in the project: copy your pictures there")
-    run("dvc", "add", "--quiet", *folders)
+    run_command("dvc", "add", "--quiet", *folders)
     apply_overrides(Path(params.FILE), overrides(NO_DATA))
     # Not as overrides, which would parse the names of the folders.
     set_params(Path(), load={"train": pictures, "test": pictures})
     if noisy:
         load = {"noisy_train": noisy, "noisy_test": noisy, "camera": 0}
         set_params(Path(), load=load, noise={"kind": "pairs"})
-    run("dvc", "exp", "run")
+    run_command("dvc", "exp", "run")
     print(f"\nto denoise pictures: python -m denoiser PICTURES --model {DENOISER}")
 
 
-def run(*command: str) -> None:
+def run_command(*command: str) -> None:
     """Runs a command that prints its errors. Raises InputError if it fails."""
     if subprocess.run(command).returncode:
         raise InputError(f"`{' '.join(command[:3])}` failed, see above")

@@ -15,7 +15,7 @@ class Batches(NamedTuple):
     """Batches that one call of a compiled function trains on, as int32 numbers of rows."""
 
     rows: Array  # shape (steps, batch_size)
-    last: Array  # shape (n,): a smaller batch after the others; empty if there is none
+    remainder: Array  # shape (n,): a smaller batch after the others; empty if there is none
     counters: Array  # shape (steps + 1,): see `DeviceGenerator`
 
 
@@ -35,7 +35,7 @@ class Order:
     ) -> None:
         self.count, self.batch_size, self.seed = count, batch_size, seed
         self.window = max(1, WINDOW // (row_bytes * batch_size)) * batch_size  # rows
-        self.run = max(1, RUN // row_bytes)  # rows
+        self.run_rows = max(1, RUN // row_bytes)
         steps, rest = divmod(count, batch_size)
         self.used = steps * batch_size + rest - rest % multiple  # rows
 
@@ -47,7 +47,7 @@ class Order:
         rows = np.arange(self.count, dtype=np.int32)
         rng = None if self.seed is None else np.random.default_rng([self.seed, epoch])
         if rng is not None and self.count > self.window:
-            runs = np.split(rows, range(self.run, self.count, self.run))
+            runs = np.split(rows, range(self.run_rows, self.count, self.run_rows))
             rows = np.concatenate([runs[number] for number in rng.permutation(len(runs))])
         for start in range(0, self.used, self.window):
             window = rows[start : start + self.window]

@@ -51,19 +51,19 @@ class Loop:
             self.resident = self.read(np.arange(self.order.count))
         step = model.train_step if training else model.test_step
         if keras.backend.backend() == "jax":
-            self.run = jax_function(model, step, prepare or arrays_only, training)
+            self.run_batches = jax_function(model, step, prepare or arrays_only, training)
         else:
-            self.run = tensorflow_function(model, step, prepare or arrays_only, xla)
+            self.run_batches = tensorflow_function(model, step, prepare or arrays_only, xla)
 
     def __call__(self, epoch: int) -> float:
         """Trains or tests one epoch, counted from 0; returns the mean loss of the images."""
         self.model.reset_metrics()
         for arrays, batches in self.calls(epoch):
-            loss = self.run(arrays, batches)  # of all batches so far
+            loss = self.run_batches(arrays, batches)  # of all batches so far
         return float(loss)
 
     def calls(self, epoch: int) -> Iterator[tuple[tuple[Any, ...], Batches]]:
-        """Yields the arguments of each call of `run`: arrays on the device, and rows of them."""
+        """Yields the arguments of each call of `run_batches`: arrays on the device, and rows."""
         windows = list(self.order.windows(epoch))
         if self.resident is not None:
             rows = np.concatenate([window[order] for window, order in windows])
@@ -121,8 +121,8 @@ def tensorflow_function(
     import tensorflow as tf
 
     @tf.function(jit_compile=xla, autograph=False)  # type: ignore[untyped-decorator]
-    def run(arrays: tuple[Any, ...], batches: Batches) -> Any:
-        rows, last, counters = batches
+    def run_batches(arrays: tuple[Any, ...], batches: Batches) -> Any:
+        rows, remainder, counters = batches
 
         def run_step(rows: Any, counter: Any) -> None:
             step(prepare(counter, *(tf.gather(array, rows) for array in arrays)))
@@ -134,11 +134,11 @@ def tensorflow_function(
         steps = rows.shape[0]  # a constant, so that a GPU runs the loop without the host
         if steps:
             tf.while_loop(lambda index: index < steps, body, [0], parallel_iterations=1)
-        if last.shape[0]:
-            run_step(last, counters[-1])
+        if remainder.shape[0]:
+            run_step(remainder, counters[-1])
         return model.get_metrics_result()["loss"]
 
-    return run
+    return run_batches
 
 
 def jax_function(
@@ -155,22 +155,22 @@ def jax_function(
         return step(state, batch)[1]
 
     def run_steps(state: Any, arrays: tuple[Any, ...], batches: Batches) -> Any:
-        rows, last, counters = batches
+        rows, remainder, counters = batches
 
         def body(state: Any, batch: tuple[Any, Any]) -> tuple[Any, None]:
             return run_step(state, arrays, *batch), None
 
         state, _ = jax.lax.scan(body, state, (rows, counters[:-1]))
-        return run_step(state, arrays, last, counters[-1]) if last.shape[0] else state
+        return run_step(state, arrays, remainder, counters[-1]) if remainder.shape[0] else state
 
     state = tuple([variable.value for variable in group] for group in groups)
     shardings = jax.tree.map(lambda array: array.sharding, state)
     compiled = jax.jit(run_steps, donate_argnums=0, out_shardings=shardings)
 
-    def run(arrays: tuple[Any, ...], batches: Batches) -> Any:
+    def run_batches(arrays: tuple[Any, ...], batches: Batches) -> Any:
         batches = Batches(
             to_device(batches.rows, None, "batch"),
-            to_device(batches.last, "batch"),
+            to_device(batches.remainder, "batch"),
             to_device(batches.counters),
         )
         state = tuple([variable.value for variable in group] for group in groups)
@@ -179,7 +179,7 @@ def jax_function(
                 variable.assign(value)
         return model.get_metrics_result()["loss"]
 
-    return run
+    return run_batches
 
 
 def to_device(array: Array, *axes: str | None) -> Any:
