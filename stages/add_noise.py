@@ -11,7 +11,6 @@ from denoiser.base.errors import InputError
 from denoiser.base.images import Float32
 from pipeline import image_sources
 from pipeline.base import npy, params
-from pipeline.base.process import run_stage
 
 SOURCES = {"train": "train", "val": "train", "test": "test"}
 
@@ -75,7 +74,3 @@ def check_pairs(clean: str, noisy: str, converted: Path, source: str) -> None:
             f"{noisy} must have its rows in the order of {clean}, but {len(rows)} of their labels "
             f"differ, first that of row {rows[0] + 1}"
         )
-
-
-if __name__ == "__main__":
-    run_stage(main)

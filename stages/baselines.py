@@ -16,13 +16,14 @@ from denoiser.base.files import atomic_write
 from denoiser.base.images import Float32
 from pipeline import classical
 from pipeline.base import npy, params
-from pipeline.base.process import run_stage
 
 TUNING_IMAGES = 500  # at most a fifth of the training images; pca and ridge are fitted to the rest
 BLOCK_SIZE = 100  # images in memory at once, in each thread
 KEPT_IMAGES = 100  # test images kept of each method, the limit of plot.images
 
 
+# The bits of a matrix product depend on the number of threads.
+@threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]
 def main() -> None:
     section = params.read(params.Baselines)
     with ThreadPoolExecutor() as pool:
@@ -107,8 +108,3 @@ def score(
         method: scores.means(scores.concatenate([block[method] for block in blocks]))
         for method in denoisers
     }
-
-
-if __name__ == "__main__":
-    with threadpool_limits(1):  # the bits of a matrix product depend on the number of threads
-        run_stage(main)

@@ -12,7 +12,6 @@ from denoiser.base.files import atomic_write
 from denoiser.base.images import COLORS
 from pipeline import classical, data_sets
 from pipeline.base import params
-from pipeline.base.process import run_stage
 from training import losses, optimizers
 from training.base import backend, networks
 
@@ -137,7 +136,3 @@ def contradictions(content: dict[str, Any]) -> Iterator[str]:
 def is_available(path: Path) -> bool:
     """Whether a path exists, or DVC tracks it or a folder that contains it and can restore it."""
     return any(Path(f"{part}.dvc").exists() for part in (path, *path.parents)) or path.exists()
-
-
-if __name__ == "__main__":
-    run_stage(main)

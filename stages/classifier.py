@@ -10,7 +10,6 @@ import numpy as np
 from denoiser.base.errors import InputError
 from denoiser.base.files import atomic_write
 from pipeline.base import npy, params
-from pipeline.base.process import run_stage
 from training import optimizers
 from training.base import backend, keras_files, networks
 
@@ -49,7 +48,3 @@ def main() -> None:
             "the classifier is no longer finite: lower it"
         )
     keras_files.save_model(network, keras_files.CLASSIFIER)
-
-
-if __name__ == "__main__":
-    run_stage(main)

@@ -7,7 +7,6 @@ import numpy as np
 
 from denoiser.base.files import atomic_write
 from pipeline.base import npy, params
-from pipeline.base.process import run_stage
 from training.base import backend, keras_files
 
 IMAGES = {
@@ -33,7 +32,3 @@ def main() -> None:
             accuracy[name] = round(float((probabilities.argmax(axis=1) == labels).mean()), 6)
     with atomic_write("metrics/classification.json") as path:
         path.write_text(json.dumps({"accuracy": accuracy}, indent=2) + "\n")
-
-
-if __name__ == "__main__":
-    run_stage(main)

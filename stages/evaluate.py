@@ -10,7 +10,6 @@ import pandas as pd
 from denoiser import scores
 from denoiser.base.files import atomic_write
 from pipeline.base import npy
-from pipeline.base.process import run_stage
 
 SPLITS = ("val", "test")
 VARIANTS = ("noisy", "denoised")
@@ -93,7 +92,3 @@ def by_class(images: pd.DataFrame) -> pd.DataFrame:
     joined = pd.concat(tables, axis=1).sort_index()
     counts = [f"{split}_images" for split in SPLITS]
     return joined.fillna(dict.fromkeys(counts, 0)).astype(dict.fromkeys(counts, int))
-
-
-if __name__ == "__main__":
-    run_stage(main)

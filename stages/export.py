@@ -4,7 +4,6 @@ from pathlib import Path
 
 from denoiser.base.noise import GIVEN
 from pipeline.base import params
-from pipeline.base.process import run_stage
 from training import onnx_export
 from training.base import backend, keras_files
 
@@ -29,7 +28,3 @@ def describe(noise: params.Noise) -> str:
     amounts = noise.amount if isinstance(noise.amount, tuple) else (noise.amount,)
     text = f"{noise.kind} {' to '.join(f'{amount:g}' for amount in amounts)}"
     return text if noise.clip else f"{text}, not clipped"
-
-
-if __name__ == "__main__":
-    run_stage(main)

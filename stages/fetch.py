@@ -10,7 +10,6 @@ from denoiser.base.files import atomic_write
 from denoiser.base.images import UInt8
 from pipeline import data_sets
 from pipeline.base import params
-from pipeline.base.process import run_stage
 
 BLOCK_SIZE = 2000  # rows per block
 
@@ -36,7 +35,3 @@ def write_csv(path: Path, images: UInt8, labels: UInt8) -> None:
             columns = [labels[block], *np.ascontiguousarray(rows[block].T)]
             batch = pa.RecordBatch.from_arrays([pa.array(column) for column in columns], names)
             pa.csv.write_csv(batch, file, pa.csv.WriteOptions(include_header=False))
-
-
-if __name__ == "__main__":
-    run_stage(main)

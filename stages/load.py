@@ -7,7 +7,6 @@ from denoiser.base.errors import InputError
 from denoiser.base.files import atomic_write
 from pipeline import image_sources
 from pipeline.base import params
-from pipeline.base.process import run_stage
 
 
 def main() -> None:
@@ -37,7 +36,3 @@ def check_classes(load: params.Load) -> None:
             f"{load.train} and {load.test} must have the same sub-folders, which are the classes, "
             f"but only one of them has {different}; set load.label to null to ignore classes"
         )
-
-
-if __name__ == "__main__":
-    run_stage(main)

@@ -12,7 +12,6 @@ import pandas as pd
 from denoiser.base.files import atomic_write
 from pipeline import figures
 from pipeline.base import npy, params
-from pipeline.base.process import run_stage
 
 VARIANTS = {"original": "data/split", "noisy": "data/noisy", "denoised": "data/denoised"}
 
@@ -52,7 +51,3 @@ def method_image_paths(methods: Iterable[str]) -> dict[str, str]:
 def read(path: str, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
     """The images with these indices, shape (n, height, width, channels)."""
     return npy.open_npy(path)[rows]
-
-
-if __name__ == "__main__":
-    run_stage(main)

@@ -2,7 +2,6 @@
 
 from denoiser.base.files import atomic_write
 from pipeline.base import npy, params
-from pipeline.base.process import run_stage
 from training import prediction
 from training.base import keras_files
 
@@ -16,7 +15,3 @@ def main() -> None:
         for name in ("x_val.npy", "x_test.npy"):
             noisy = npy.blocks(f"data/noisy/{name}", keras_files.BATCH_SIZE)
             npy.write(folder / name, map(denoise, noisy))
-
-
-if __name__ == "__main__":
-    run_stage(main)

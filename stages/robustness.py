@@ -3,7 +3,6 @@
 from denoiser.base import noise
 from denoiser.base.files import atomic_write
 from pipeline.base import npy, params
-from pipeline.base.process import run_stage
 from training import prediction
 
 
@@ -42,7 +41,3 @@ def main() -> None:
     names = ["kind", "amount", *("_".join(column) for column in columns)]
     with atomic_write("metrics/robustness.csv") as path:
         pd.DataFrame(rows, columns=names).to_csv(path, index=False, float_format="%.4f")
-
-
-if __name__ == "__main__":
-    run_stage(main)

@@ -10,7 +10,6 @@ from sklearn.model_selection import train_test_split
 from denoiser.base.errors import InputError
 from denoiser.base.files import atomic_write
 from pipeline.base import npy, params
-from pipeline.base.process import run_stage
 
 PICTURES = Path("data/images/train_pictures.csv")  # of a folder
 
@@ -58,7 +57,3 @@ def write_split(source: str, rows: Indices | None, folder: Path, split: str) -> 
         y = y[rows]
         np.save(folder / f"rows_{split}.npy", rows.astype(np.int32))
     np.save(folder / f"y_{split}.npy", y)
-
-
-if __name__ == "__main__":
-    run_stage(main)

@@ -7,7 +7,6 @@ from typing import Any
 from denoiser.base import noise
 from denoiser.base.errors import InputError
 from pipeline.base import npy, params
-from pipeline.base.process import run_stage
 from training import checkpoints, optimizers
 from training.base import backend, cluster, keras_files, networks
 from training.epoch_log import EpochLog
@@ -166,7 +165,3 @@ def run_training(
             f"{error}: lower train.learning_rate (now {train.learning_rate})"
         ) from error
     log.end()
-
-
-if __name__ == "__main__":
-    run_stage(main)

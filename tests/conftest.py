@@ -192,8 +192,8 @@ def offline(home: Path) -> dict[str, str]:
 
 
 def run_stage(name: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs `python -m stages.name` in the current folder, with the project's code."""
-    command = [sys.executable, "-m", f"stages.{name}"]
+    """Runs `python -m stages name` in the current folder, with the project's code."""
+    command = [sys.executable, "-m", "stages", name]
     env = os.environ | {"PYTHONPATH": str(ROOT)} | (env or {})
     return subprocess.run(command, env=env, capture_output=True, text=True)
 

@@ -20,7 +20,7 @@ def test_missing_packages_untracked_files_and_null_paths_are_reported(tmp_path: 
     venv, tools = offline(tmp_path / "home")["PATH"].split(":")
     clone.run(f"{venv}/dvc", "repro", "check", env={"PATH": tools})  # not activated
     clone.run("python", "-m", "venv", "--without-pip", str(tmp_path / "empty"))
-    output = clone.fail(str(tmp_path / "empty/bin/python"), "-m", "stages.check")
+    output = clone.fail(str(tmp_path / "empty/bin/python"), "-m", "stages", "check")
     assert output.startswith("check: No module named '")
     assert ". .venv/bin/activate" in output
 

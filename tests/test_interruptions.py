@@ -147,7 +147,7 @@ def test_a_stage_waits_for_another_in_its_folder_and_ends_with_its_owner(
     shutil.copy(ROOT / "dvc.yaml", workspace)
     folder = os.open(workspace, os.O_RDONLY)
     fcntl.flock(folder, fcntl.LOCK_EX)
-    command = [sys.executable, "-m", "stages.check"]
+    command = [sys.executable, "-m", "stages", "check"]
     env = os.environ | {"PYTHONPATH": str(ROOT), "DVC_STAGE": "check"}
     with subprocess.Popen(["sleep", "60"]) as owner:
         env |= {process.OWNER: str(owner.pid)}

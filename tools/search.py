@@ -212,7 +212,7 @@ def objective(trial: Trial, search: Search) -> float:
 def progress(dvc: psutil.Process) -> tuple[psutil.Process | None, list[float]]:
     """The process of the stage `train`, if DVC runs it, and the val_loss of each finished epoch."""
     try:
-        stages = [child for child in dvc.children() if "stages.train" in " ".join(child.cmdline())]
+        stages = [child for child in dvc.children() if child.cmdline()[-2:] == ["stages", "train"]]
         lines = Path(stages[0].cwd(), LOSSES).read_text().split("\n")
     except (IndexError, psutil.NoSuchProcess, FileNotFoundError):
         return None, []

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from denoiser.base import files
 
 PATH = Path("models/checkpoint.npz")
-CODE = ("__main__", "denoiser", "training", "pipeline")  # packages whose modules decide the result
+CODE = ("denoiser", "training", "pipeline", "stages")  # packages whose modules decide the result
 
 Arrays = dict[str, npt.NDArray[Any]]
 

@@ -6,20 +6,21 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
 from denoiser.base.errors import InputError
 
-PARENT = os.getppid()  # read before the slow imports of the stages: stages/__init__.py imports this
+PARENT = os.getppid()  # read before the slow imports of a stage
 
 # The environment variable with the process ID of the program that started DVC, if any.
 OWNER = "DENOISER_OWNER"
 
 
-def run_stage(main: Callable[[], None]) -> NoReturn:
-    """Runs the `main` function of a stage and exits with the status of `run_main`.
+def run_stage(name: str, main: Callable[[], None]) -> NoReturn:
+    """Runs a stage, whose modules `main` imports, and exits with the status of `run_main`.
 
     If DVC runs the stage, its inputs are checked first, see `dvc_lock`.
     """
@@ -31,10 +32,10 @@ def run_stage(main: Callable[[], None]) -> NoReturn:
         if by_dvc:
             from pipeline.base import dvc_lock  # not above: like psutil, it imports packages
 
-            dvc_lock.check_inputs(Path(sys.argv[0]).stem)
+            dvc_lock.check_inputs(name)
         main()
 
-    status = run_main(checked)
+    status = run_main(checked, name)
     # Without the shutdown of Python, which aborted finished stages while threads of Arrow ran
     # (apache/arrow#34314), and which waits for seconds for threads of TensorFlow after Ctrl-C.
     sys.stdout.flush()
@@ -42,22 +43,47 @@ def run_stage(main: Callable[[], None]) -> NoReturn:
     os._exit(status)
 
 
-def run_main(main: Callable[[], None]) -> int:
+def run_main(main: Callable[[], None], name: str | None = None) -> int:
     """Runs the `main` function of a program and returns the exit status.
 
-    An `InputError` or `OSError` is reported as one line, any other exception by `sys.excepthook`.
+    An `InputError`, an `OSError` and a missing package are reported as one line that starts with
+    `name`, by default the name of the module; any other exception is reported as a traceback.
     """
     try:
         main()
-    except (InputError, OSError) as error:
-        print(f"{Path(sys.argv[0]).stem}: {' '.join(str(error).split())}", file=sys.stderr)
+    except (InputError, OSError, ImportError) as error:
+        message = describe_missing(error) if isinstance(error, ImportError) else str(error)
+        if message:
+            name = name or Path(sys.argv[0]).stem
+            print(f"{name}: {' '.join(message.split())}", file=sys.stderr)
+        else:
+            traceback.print_exc()
     except KeyboardInterrupt:
         return 130
     except Exception:
-        sys.excepthook(*sys.exc_info())
+        traceback.print_exc()
     else:
         return 0
     return 1
+
+
+def describe_missing(error: ImportError) -> str:
+    """The error and the remedy for a missing package or an untracked module, else ''."""
+    name = error.name or ""
+    # `from package import module` names the package, which exists.
+    if not (isinstance(error, ModuleNotFoundError) or hasattr(sys.modules.get(name), "__path__")):
+        return ""
+    if name.partition(".")[0] not in {"denoiser", "pipeline", "stages", "training"}:
+        return (
+            f"{error} in {sys.prefix}: run `make setup`, then activate the environment: "
+            ". .venv/bin/activate"
+        )
+    if ".dvc" in Path.cwd().parts:
+        return (
+            f"{error}. Experiments with --temp or --queue contain only files that Git tracks: "
+            "run `git add` for the new module"
+        )
+    return ""
 
 
 def end_with_parent() -> None:
@@ -74,7 +100,7 @@ def owner_is_alive() -> bool:
     """False if the program in the environment variable OWNER has ended, even if not yet reaped."""
     if OWNER not in os.environ:
         return True
-    import psutil  # not above: stages/__init__.py must be able to report a missing package
+    import psutil  # not above: `run_main` reports a missing package
 
     try:
         return bool(psutil.Process(int(os.environ[OWNER])).status() != psutil.STATUS_ZOMBIE)

@@ -1,6 +1,6 @@
 """Several machines that train together, with JAX: each computes a share of each batch.
 
-A machine is one process of `python -m stages.train` with the variables of Keras's
+A machine is one process of `python -m stages train` with the variables of Keras's
 `keras.distribution.initialize`. The first one, process 0, writes all outputs. In a process that
 trains alone, the functions do nothing.
 """
