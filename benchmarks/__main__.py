@@ -1,31 +1,50 @@
-"""`make bench`: runs all benchmarks, or with `ONLY=training_step` one module.
+"""`make bench`: runs all benchmarks, or with `ONLY=training_step` one of them.
 
-The rows of each module are saved in results/. The table of all rows is printed and written to
+The rows of each benchmark are saved in results/. The table of all rows is printed and written to
 README.md.
 """
 
-import importlib
+import os
 import sys
 from pathlib import Path
 
-from benchmarks import measure
+from benchmarks import gpu, memory, runs, training_step
+from benchmarks.measure import cell
 from tools import measurements
 from tools.markdown import insert_tables
 
-MODULES = "training_step gpu memory data repro whole".split()
+BENCHMARKS = {
+    "training_step": training_step.training_step,
+    "gpu": gpu.training_on_gpu,
+    "memory": memory.data_larger_than_memory,
+    "repro": runs.first_repro,
+    "whole": runs.whole_guide,
+}
 
 
 def main(names: list[str]) -> None:
-    for name in names or MODULES:
+    os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # for `python`
+    for name in names or BENCHMARKS:
         print(f"{name}:", file=sys.stderr)
-        measurements.save(name, importlib.import_module(f"benchmarks.{name}").rows())
+        measurements.save(name, BENCHMARKS[name]())
     insert_tables(Path(__file__).parent / "README.md", {"bench": f"\n{table()}\n"})
     print(table())
 
 
 def table() -> str:
-    """The table of all saved rows."""
-    return measure.table([row for name in MODULES for row in measurements.load(name)])
+    """All saved rows in Markdown: one table per processor."""
+    rows = [row for name in BENCHMARKS for row in measurements.load(name)]
+    lines: list[str] = []
+    for processor in dict.fromkeys(row.processor for row in rows):
+        lines += ["", f"Measured on {processor}:", ""]
+        lines += ["| work | guide's code | compared with | limit | this project | note |"]
+        lines += ["|" + " --- |" * 6]
+        for row in rows:
+            if row.processor == processor:
+                peers = "; ".join(f"{peer} {cell(values)}" for peer, values in row.peers.items())
+                cells = cell(row.guide), peers, cell(row.limit), cell(row.here), row.note
+                lines.append(f"| {row.work} ({row.unit}) | {' | '.join(cells)} |")
+    return "\n".join(lines[1:])
 
 
 if __name__ == "__main__":

@@ -2,15 +2,14 @@
 
 import contextlib
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.measure import alternately, clone, ratio
-from benchmarks.training_step import trainer
+from benchmarks.trainers import CLEAN, NOISY
+from benchmarks.training_step import start_trainer
 from pipeline.base import npy
 from tools.measurements import Row
 
@@ -19,27 +18,25 @@ LIMIT = 2000  # MB, including the system's cache of the files
 CGROUPS = Path("/sys/fs/cgroup/memory")
 
 
-def rows() -> list[Row]:
-    with clone("add_noise") as folder, tempfile.TemporaryDirectory() as parent:
-        large = Path(parent)
-        shutil.copy(folder / "params.yaml", large)
-        for kind in ("noisy", "split"):
-            repeat(folder / f"data/{kind}/x_train.npy", large / f"data/{kind}/x_train.npy")
+def data_larger_than_memory() -> list[Row]:
+    with clone("add_noise") as folder, clone() as large:
+        for path in (NOISY, CLEAN):
+            write_copies(folder / path, large / path)
         with (
-            trainer("here", folder) as fitting,
+            start_trainer("here", folder) as fitting,
             limited_memory() as prefix,
-            trainer("here", large, prefix) as larger,
+            start_trainer("here", large, prefix) as larger,
         ):
             times = alternately({"fitting": fitting, "larger": larger})
     work = f"training step, 6.0 GB of data, {LIMIT / 1000:.0f} GB of memory"
-    note = f"{ratio(times['fitting'], times['larger']):.0%} of the speed with data that fit (limit)"
+    note = f"{ratio(times['fitting'], times['larger']):.0%} of the limit's speed"
     return [Row(work, "ms", times["larger"], limit=times["fitting"], note=note)]
 
 
-def repeat(source: Path, target: Path) -> None:
+def write_copies(source: Path, target: Path) -> None:
     """Writes the images twenty times, each time shifted by one more row, and empties the cache."""
     images = npy.open_npy(str(source))
-    target.parent.mkdir(parents=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
     with npy.NpyWriter(target, images.dtype, images.shape[1:]) as writer:
         for shift in range(TIMES):
             writer.append(np.roll(images, shift, axis=1))
@@ -52,8 +49,8 @@ def repeat(source: Path, target: Path) -> None:
 def limited_memory() -> Iterator[list[str]]:
     """The words to put before a command to limit its memory to LIMIT."""
     if not os.access(CGROUPS, os.W_OK):
-        size = f"MemoryMax={LIMIT}M"
-        yield ["systemd-run", "--user", "--scope", "--quiet", "-p", size, "-p", "MemorySwapMax=0"]
+        limits = f"--property=MemoryMax={LIMIT}M", "--property=MemorySwapMax=0"
+        yield ["systemd-run", "--user", "--scope", "--quiet", *limits]
         return
     group = CGROUPS / f"benchmark-{os.getpid()}"
     group.mkdir()

@@ -1,9 +1,10 @@
 """A trainer in a separate process: `python -m benchmarks.trainers KIND`.
 
-It reads the noisy and the clean training images of the clone in the current folder, trains two
-epochs to warm up, and prints "ready". For each line of standard input it then trains two epochs and
-prints the milliseconds per step of 128 images in the second one, because the first epoch after a
-pause differs from later ones. Several trainers can thus take turns on one machine.
+It reads the noisy and the clean training images of the clone in the current folder. A turn trains
+two epochs and returns the seconds per step of 128 images in the second one, because the first epoch
+after a pause differs from later ones. After one turn, to warm up, the process prints "ready". For
+each line of standard input it then takes a turn and prints its milliseconds per step. Several
+trainers can thus take turns on one machine.
 """
 
 import itertools
@@ -11,25 +12,40 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 BATCH = 128
 STEPS = 375  # per epoch: 48,000 images
-WARMUP = 2  # epochs
 NOISY, CLEAN = "data/noisy/x_train.npy", "data/split/x_train.npy"
 
+Turn = Callable[[], float]
 
-def guide() -> None:
+
+def guide() -> Turn:
     """The guide's code: float64 arrays in memory."""
+    import keras
+
     from benchmarks.guide_script import network
 
     noisy, clean = (np.load(path).astype("float").reshape(-1, 784) for path in (NOISY, CLEAN))
-    serve_fit(network(), noisy, clean, batch_size=BATCH, shuffle=True)
+    model, times = network(), list[float]()
+
+    def add_time(*_: Any) -> None:
+        times.append(time.perf_counter())
+
+    timer = keras.callbacks.LambdaCallback(on_epoch_begin=add_time, on_epoch_end=add_time)
+
+    def turn() -> float:
+        model.fit(noisy, clean, BATCH, epochs=2, verbose=0, callbacks=[timer])
+        return (times[-1] - times[-2]) * BATCH / len(noisy)
+
+    return turn
 
 
-def here(backend_name: str = "tensorflow", portable: bool = True) -> None:
+def here(backend_name: str = "tensorflow", portable: bool = True) -> Turn:
     """The stage `train`."""
     from pipeline.base import npy, params
     from training.base import backend, networks
@@ -39,7 +55,7 @@ def here(backend_name: str = "tensorflow", portable: bool = True) -> None:
     from training import fit, loops
 
     noisy, clean = npy.open_npy(NOISY), npy.open_npy(CLEAN)
-    network = networks.build((28, 28, 1), **dict(params.read(params.Model)))
+    network = networks.build(clean.shape[1:], **dict(params.read(params.Model)))
     model = fit.compile_model(network, train.optimizer, train.learning_rate, train.loss)
     loop = loops.Loop(model, noisy, clean, batch_size=BATCH, seed=train.seed)
     calls = itertools.chain.from_iterable(loop.calls(epoch) for epoch in itertools.count())
@@ -50,20 +66,10 @@ def here(backend_name: str = "tensorflow", portable: bool = True) -> None:
         float(loop.run_batches(arrays, batches))  # waits for the device
         return len(batches.rows)
 
-    serve(epoch)
+    return partial(time_second, epoch)
 
 
-def fastest() -> None:
-    """The stage `train` with `runtime.portable: false`."""
-    here(portable=False)
-
-
-def jax() -> None:
-    """The stage `train` with `runtime.backend: jax`."""
-    here("jax")
-
-
-def matrices() -> None:
+def matrices() -> Turn:
     """NumPy's float32 products of 128x512 and 512x512 with the arithmetic of a step."""
     rng = np.random.default_rng(0)
     left, right = rng.random((128, 512), np.float32), rng.random((512, 512), np.float32)
@@ -74,45 +80,31 @@ def matrices() -> None:
             np.matmul(left, right, out=product)
         return STEPS
 
-    serve(epoch)
+    return partial(time_second, epoch)
 
 
-def serve(epoch: Callable[[], int]) -> None:
-    """Takes turns with a function that trains one epoch and returns its number of steps."""
-    for _ in range(WARMUP):
-        epoch()
-    print("ready", file=ANSWERS, flush=True)
-    for _ in sys.stdin:
-        epoch()
-        started = time.perf_counter()
-        answer(started, epoch())
+def time_second(epoch: Callable[[], int]) -> float:
+    """Calls a function twice; returns the seconds per step of the second call."""
+    epoch()
+    started = time.perf_counter()
+    steps = epoch()
+    return (time.perf_counter() - started) / steps
 
 
-def serve_fit(model: Any, *data: Any, **settings: Any) -> None:
-    """Takes turns within one call of `fit`: a callback waits before every second epoch."""
-    import keras
-
-    class Turns(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-            if epoch == WARMUP:
-                print("ready", file=ANSWERS, flush=True)
-            if epoch >= WARMUP and epoch % 2 == 0 and not sys.stdin.readline():
-                os._exit(0)
-            self.started = time.perf_counter()
-
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-            if epoch >= WARMUP and epoch % 2:
-                answer(self.started)
-
-    model.fit(*data, epochs=10**6, verbose=0, callbacks=[Turns()], **settings)
-
-
-def answer(started: float, steps: int = STEPS) -> None:
-    print((time.perf_counter() - started) / steps * 1e3, file=ANSWERS, flush=True)
-
+TRAINERS: dict[str, Callable[[], Turn]] = {
+    "guide": guide,
+    "here": here,
+    "fastest": partial(here, portable=False),
+    "jax": partial(here, "jax"),
+    "matrices": matrices,
+}
 
 if __name__ == "__main__":
-    ANSWERS = os.fdopen(os.dup(1), "w")
+    answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # the output of libraries goes to standard error
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    globals()[sys.argv[1]]()
+    turn = TRAINERS[sys.argv[1]]()
+    turn()
+    print("ready", file=answers, flush=True)
+    for _ in sys.stdin:
+        print(turn() * 1e3, file=answers, flush=True)

@@ -5,50 +5,51 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.measure import alternately, clone, environment, ratio, with_interpreter
-from tools.measurements import Row
+from benchmarks.measure import alternately, clone, ratio
+from denoiser.base.devices import query_gpus
+from tools.measurements import Row, Values
+
+WORK = "training step, batch 128, float32, Adam"
+JAX = "`runtime.backend: jax`"
 
 
 @contextlib.contextmanager
-def trainer(kind: str, folder: Path, prefix: Sequence[str] = ()) -> Iterator[Callable[[], float]]:
+def start_trainer(
+    kind: str, folder: Path, prefix: Sequence[str] = ()
+) -> Iterator[Callable[[], float]]:
     """Starts `benchmarks.trainers KIND`; each call of the result is a turn.
 
     A turn returns the milliseconds per step. `prefix` is put before the command.
     """
-    process = subprocess.Popen(
-        with_interpreter(*prefix, "python", "-m", "benchmarks.trainers", kind),
-        cwd=folder,
-        env=environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    requests, answers = process.stdin, process.stdout
+    command = [*prefix, "python", "-m", "benchmarks.trainers", kind]
+    with subprocess.Popen(
+        command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        answers = process.stdout
+        if answers is None or answers.readline() != "ready\n":
+            raise RuntimeError(f"the trainer {kind} did not start")
 
-    def turn() -> float:
-        requests.write("go\n")
-        requests.flush()
-        return float(answers.readline())
+        def take_turn() -> float:
+            print("go", file=process.stdin, flush=True)
+            return float(answers.readline())
 
-    try:
-        if answers.readline() != "ready\n":
-            raise RuntimeError(f"the trainer {kind} did not start: {process.wait()}")
-        yield turn
-    finally:
-        process.kill()
-        process.wait()
+        yield take_turn
 
 
-def rows() -> list[Row]:
-    kinds = ["guide", "here", "fastest", "jax", "matrices"]
+def compare_trainers(*kinds: str) -> dict[str, Values]:
+    """The milliseconds per step of each kind of trainer."""
     with clone("add_noise") as folder, contextlib.ExitStack() as stack:
-        times = alternately({kind: stack.enter_context(trainer(kind, folder)) for kind in kinds})
-    note = f"{ratio(times['guide'], times['here']):.2f} times the guide's throughput, "
-    note += f"{ratio(times['matrices'], times['here']):.0%} of the speed of matrix products (limit)"
-    work = "training step, batch 128, float32, Adam"
-    names = {"fastest": "`runtime.portable: false`", "jax": "`runtime.backend: jax`"}
-    others = {name: times[kind] for kind, name in names.items()}
-    return [Row(work, "ms", times["here"], times["guide"], others, times["matrices"], note)]
+        turns = {kind: stack.enter_context(start_trainer(kind, folder)) for kind in kinds}
+        return alternately(turns)
+
+
+def training_step() -> list[Row]:
+    """One row; none on a machine with a GPU, see gpu.py."""
+    if query_gpus("name"):
+        return []
+    times = compare_trainers("guide", "here", "fastest", "jax", "matrices")
+    here, guide, limit = times["here"], times["guide"], times["matrices"]
+    peers = {"`runtime.portable: false`": times["fastest"], JAX: times["jax"]}
+    note = f"{ratio(guide, here):.2f} times the guide's speed, "
+    note += f"{ratio(limit, here):.0%} of the limit's"
+    return [Row(WORK, "ms", here, guide, peers, limit, note)]
