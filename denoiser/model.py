@@ -24,7 +24,7 @@ from denoiser.picture_output import to_pixels
 from denoiser.tiles import Progress
 
 FOLDER = Path(__file__).parent / "models"
-# The models that come with the package, the default first; docs/models.md describes them.
+# The models that come with the package, the default first; docs/denoise.md describes them.
 MODELS = ("photo", "photo-gaussian", "document")
 GPU, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 # Of the GPU: full precision, and no measurement of algorithms for each new size of an image.
@@ -162,7 +162,7 @@ class Denoiser:
         elif gpu and GPU not in session.get_providers():
             problem = "ONNX Runtime finds no NVIDIA GPU or driver"
         if problem and device == "gpu":
-            raise InputError(f"the GPU cannot be used: {problem}; see docs/usage.md")
+            raise InputError(f"the GPU cannot be used: {problem}; see docs/denoise.md")
         self.warning = f"the GPU is not used: {problem}" if problem and built_for_gpu else ""
         return session
 

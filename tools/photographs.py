@@ -70,7 +70,7 @@ class Pair(NamedTuple):
 def main() -> None:
     sets = [name for name in SETS if (FOLDER / name).is_dir()]
     if not sets:
-        raise InputError(f"{FOLDER} has no photographs: docs/usage.md says where they come from")
+        raise InputError(f"{FOLDER} has no photographs: docs/denoise.md says where they come from")
     models: dict[str, Method] = {name: Denoiser(name) for name in MODELS}
     rows = []
 

@@ -92,7 +92,7 @@ def start(
     if device == "gpu" and gpu is None:
         raise InputError(
             f"params.yaml: runtime.device is 'gpu', but {backend} finds none: "
-            "see docs/usage.md, or choose 'auto'"
+            "see docs/pipeline.md, or choose 'auto'"
         )
     return gpu or "CPU"
 
