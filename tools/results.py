@@ -31,7 +31,7 @@ DOCUMENTS = [
     Path("README.md"),
     *(
         Path("docs", f"{name}.md")
-        for name in ("experiments", "models", "reproducibility", "results")
+        for name in ("denoise", "experiments", "reproducibility", "results")
     ),
 ]
 DIGITS = {metric.label: metric.digits for metric in metrics.METRICS.values()}
