@@ -11,7 +11,7 @@ from denoiser.base.devices import query_gpus
 from tools.experiment import overrides
 from tools.measurements import Row
 
-STAGE = "python", "-m", "stages.train"
+STAGE = "python", "-m", "stages", "train"
 
 
 def training_on_gpu() -> list[Row]:

@@ -5,7 +5,6 @@ import contextlib
 import math
 from collections.abc import Sequence
 
-from denoiser.base import noise
 from denoiser.base.devices import DEVICES
 from denoiser.model import MODELS
 from denoiser.picture_output import FORMATS
@@ -37,20 +36,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--page", action="store_true", help="start a local web page and print its address")
     white = "the value of white in pictures of 16 or 32 bits or of floating point; default: the "
     add("--white", type=positive, metavar="VALUE", help=white + "value that the file states")
-    add(
-        "--noisy",
-        nargs="?",
-        const="uniform:0.9",
-        type=parse_noise,
-        metavar="KIND:AMOUNT",
-        help="add noise first, such as gaussian:25/255, and print scores; "
-        f"default: %(const)s; kinds: {', '.join(noise.KINDS)}",
-    )
-    add("--unclipped", action="store_true", help="do not clip the picture with noise to [0, 1]")
-    add("--clean", help="the clean picture, or a folder with the same file names; prints scores")
     options = parser.parse_args(arguments)
-    if options.unclipped and not options.noisy:
-        parser.error("--unclipped requires --noisy")
     if bool(options.images) + bool(options.files_from) + options.page != 1:
         parser.error("pass pictures or folders, or --files-from, or --page")
     return options
@@ -70,17 +56,3 @@ def parse_strength(text: str) -> float:
         if 0 <= float(text) <= 1:
             return float(text)
     raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
-
-
-def parse_noise(text: str) -> tuple[str, float]:
-    """Parses KIND:AMOUNT, where AMOUNT may be a fraction. Raises ArgumentTypeError for argparse."""
-    kind, _, number = text.partition(":")
-    try:
-        if kind not in noise.KINDS:
-            raise ValueError(f"the kind must be {', '.join(noise.KINDS)}")
-        amount = noise.fraction(number)
-        noise.check_amount(kind, amount)
-    except ValueError as error:
-        message = f"{text!r} is not a valid noise such as uniform:0.9: {error}"
-        raise argparse.ArgumentTypeError(message) from error
-    return kind, amount

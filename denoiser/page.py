@@ -87,7 +87,7 @@ def denoise(path: str, denoiser: Denoiser, strength: float) -> tuple[tuple[str, 
     They are in the folder of the upload, so that a new result replaces the former one.
     """
     target = Path(path).with_name(Path(beside(path)).name)
-    denoise_file(Job(path, str(target), None), denoiser, Options(strength))
+    denoise_file(Job(path, str(target)), denoiser, Options(strength))
     previews = target.with_name("before.jpg"), target.with_name("after.jpg")
     for source, preview in zip((path, str(target)), previews, strict=True):
         Image.fromarray(picture_files.read_pixels(source, "rgb")).save(preview, quality=95)

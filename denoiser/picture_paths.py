@@ -15,11 +15,10 @@ SUFFIX = "-denoised"  # is appended to the name of the input if there is no outp
 
 
 class Job(NamedTuple):
-    """The paths of a picture, of its denoised copy, and of its clean original or None."""
+    """The paths of a picture and of its denoised copy."""
 
     source: str
     target: str
-    clean: str | None
 
     @property
     def format(self) -> Format:
@@ -30,7 +29,6 @@ class Job(NamedTuple):
 def find_jobs(
     images: Sequence[str],
     output: str | None,
-    clean: str | None,
     overwrite: bool,
     several: bool,
 ) -> tuple[list[Job], list[str]]:
@@ -40,9 +38,8 @@ def find_jobs(
     and a missing picture is no error here. Raises InputError if a path is missing or unsuitable, if
     two outputs would have one path, or, unless `overwrite`, if an output would replace an input.
     """
-    for path in filter(None, (clean, None if several else images[0])):
-        if path != "-" and not Path(path).exists():
-            raise InputError(f"{path}: there is no such file or folder")
+    if not several and images[0] != "-" and not Path(images[0]).exists():
+        raise InputError(f"{images[0]}: there is no such file or folder")
     if output and (several or Path(images[0]).is_dir()):
         check_folder(output)
     elif output:
@@ -56,14 +53,12 @@ def find_jobs(
         target = output or beside(image)
         if output and several:
             target = str(Path(output, name if Path(image).is_dir() else with_known_suffix(name)))
-        paths = {name: (image, target)}
+        pairs = [(image, target)]
         if Path(image).is_dir():
             names, others = pictures_below(image, target)
             left_out += [str(Path(image, name)) for name in others]
-            paths = {name: (str(Path(image, name)), str(Path(target, name))) for name in names}
-        for name, pair in paths.items():
-            original = str(Path(clean, name)) if clean and Path(clean).is_dir() else clean
-            jobs.append(Job(*pair, original))
+            pairs = [(str(Path(image, name)), str(Path(target, name))) for name in names]
+        jobs += [Job(*pair) for pair in pairs]
     check_targets(jobs, overwrite)
     return jobs, left_out
 
@@ -97,7 +92,7 @@ def with_known_suffix(name: str) -> str:
 
 def check_targets(jobs: Sequence[Job], overwrite: bool) -> None:
     """Raises InputError if an output replaces another one, or an input without `overwrite`."""
-    inputs = {identity(path) for job in jobs for path in (job.source, job.clean) if path} - {None}
+    inputs = {identity(job.source) for job in jobs} - {None}
     sources = dict[str, str]()
     for job in jobs:
         if not overwrite and identity(job.target) in inputs:

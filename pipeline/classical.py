@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.ndimage
 
-from denoiser import scores
 from denoiser.base.images import Float32
+from pipeline import scores
 
 Denoiser = Callable[[Float32], Float32]
 Fitted = tuple[float | None, Denoiser]  # the setting of a method, if any, and the denoiser

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from denoiser.base import files, noise
+from denoiser.base import files
 from denoiser.base.errors import InputError
 from denoiser.base.images import Float32
 from pipeline import image_sources
-from pipeline.base import npy, params
+from pipeline.base import noise, npy, params
 
 SOURCES = {"train": "train", "val": "train", "test": "test"}
 

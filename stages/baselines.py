@@ -10,11 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from denoiser import scores
 from denoiser.base.errors import InputError
 from denoiser.base.files import atomic_write
 from denoiser.base.images import Float32
-from pipeline import classical
+from pipeline import classical, scores
 from pipeline.base import npy, params
 
 TUNING_IMAGES = 500  # at most a fifth of the training images; pca and ridge are fitted to the rest

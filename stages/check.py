@@ -5,13 +5,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from denoiser.base import noise
 from denoiser.base.devices import DEVICES
 from denoiser.base.errors import InputError
 from denoiser.base.files import atomic_write
 from denoiser.base.images import COLORS
 from pipeline import classical, data_sets
-from pipeline.base import params
+from pipeline.base import noise, params
 from training import losses, optimizers
 from training.base import backend, networks
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from denoiser import scores
 from denoiser.base.files import atomic_write
+from pipeline import scores
 from pipeline.base import npy
 
 SPLITS = ("val", "test")

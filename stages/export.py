@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from denoiser.base.noise import GIVEN
 from pipeline.base import params
+from pipeline.base.noise import GIVEN
 from training import onnx_export
 from training.base import backend, keras_files
 

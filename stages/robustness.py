@@ -1,8 +1,7 @@
 """Scores the model on several kinds and amounts of noise."""
 
-from denoiser.base import noise
 from denoiser.base.files import atomic_write
-from pipeline.base import npy, params
+from pipeline.base import noise, npy, params
 from training import prediction
 
 
@@ -13,7 +12,7 @@ def main() -> None:
     denoise = prediction.start(model, train, runtime, predict)
     import pandas as pd  # after Keras, which starts faster without it
 
-    from denoiser import scores
+    from pipeline import scores
 
     images = npy.open_npy("data/split/x_val.npy")
     starts = range(0, min(section.images, len(images)), noise.BLOCK_SIZE)

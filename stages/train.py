@@ -4,9 +4,8 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from denoiser.base import noise
 from denoiser.base.errors import InputError
-from pipeline.base import npy, params
+from pipeline.base import noise, npy, params
 from training import checkpoints, optimizers
 from training.base import backend, cluster, keras_files, networks
 from training.epoch_log import EpochLog

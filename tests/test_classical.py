@@ -12,10 +12,9 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.pipeline import make_pipeline
 
-from denoiser import scores
-from denoiser.base import noise
 from denoiser.base.errors import InputError
-from pipeline import classical
+from pipeline import classical, scores
+from pipeline.base import noise
 from stages import baselines
 from tests.conftest import SetParams, one_core, run_stages
 

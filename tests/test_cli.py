@@ -95,18 +95,13 @@ def test_white_and_the_first_frame(run: Run) -> None:
 def test_all_pages_of_a_tiff_are_denoised(run: Run, kind: Any) -> None:
     stack = np.random.default_rng(0).integers(0, 65536, (3, 7, 9), np.uint16)
     tifffile.imwrite("stack.tif", stack, photometric="minisblack", **kind)
-    (line,) = run("stack.tif -o clean.tif --clean stack.tif")
-    assert line.startswith("stack.tif: MSE 0.0000 noisy")
+    assert run("stack.tif -o clean.tif") == []
     np.testing.assert_allclose(tifffile.imread("clean.tif"), stack / 2, atol=0.51)
     with Image.open("clean.tif") as file:
         assert 270 not in file.getexif()  # the description of axes that no longer exist
     assert run("stack.tif -o clean.png") == [
         "stack.tif: only the first of its 3 frames is denoised"
     ]
-    tifffile.imwrite("two.tif", stack[:2], photometric="minisblack")
-    for noisy, clean in (("stack", "two"), ("two", "stack")):
-        (line,) = run(f"{noisy}.tif -o clean.tif --clean {clean}.tif", status=1)
-        assert "differs in its size or its number of channels or pages" in line
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5000, 1), (1, 5000)])
@@ -212,9 +207,6 @@ def test_the_strength_mixes_the_result_with_the_picture(run: Run) -> None:
         ("models -o out", "models: the folder has no file whose name ends with .png"),
         (". -o -", "-: if the input is a folder, the output must be a folder"),
         (". -o photo.png", "photo.png: if the input is a folder, the output must be"),
-        ("photo.png -o b.png --clean c.png", "c.png: there is no such file"),
-        ("photo.png -o b.png --clean mode.png", "photo.png: the clean picture mode.png differs in"),
-        ("photo.png -o b.png --clean size.png", "photo.png: the clean picture size.png differs in"),
         ("photo.png -o b.png --model x", "x: no such model; pass photo"),
         ("photo.png -o b.png --model photo.png", "photo.png cannot be loaded"),
         ("photo.png -o b.png --model a.keras", "a.keras is a model of Keras"),
@@ -222,8 +214,6 @@ def test_the_strength_mixes_the_result_with_the_picture(run: Run) -> None:
 )
 def test_rejects_invalid_paths(run: Run, words: str, message: str) -> None:
     save("photo.png", "L")
-    save("size.png", "L", (9, 8))
-    save("mode.png", "RGB")
     (line,) = run(words, status=1)
     assert line.startswith(message)
     assert not list(Path().glob("b*"))
@@ -251,7 +241,7 @@ def test_a_linked_folder_is_denoised_and_loops_end(run: Run) -> None:
 def test_a_result_that_is_not_finite_is_an_error(run: Run) -> None:
     save("photo.png", "L")
     onnx_models.save_half("models/denoiser.onnx", np.nan, side=6, channels=1)
-    for options in ("", " --noisy", " --ensemble"):
+    for options in ("", " --ensemble"):
         (line,) = run(f"photo.png -o clean.png{options}", status=1)
         assert line.startswith("photo.png: models/denoiser.onnx computes values that are not finit")
     assert not Path("clean.png").exists()
@@ -287,66 +277,11 @@ def test_a_terminal_shows_progress(run: Run, monkeypatch: pytest.MonkeyPatch) ->
     assert re.search(r"photo.png: +0%.*60.0k", "".join(run("photo.png -o clean.png")))
 
 
-# Scores
+# Options
 
 
-def test_clean_prints_the_scores_and_their_means(run: Run) -> None:
-    for name, gray in (("a.png", 100), ("deep/b.png", 200)):
-        save_image(f"in/{name}", Image.new("L", (20, 12), gray))
-        save_image(f"clean/{name}", Image.new("L", (20, 12), gray // 2 + 51))  # 0.2 above one half
-    first, second, means = run("in -o out --clean clean")
-    # Errors of 1/255 and 0.2. SSIM of constant x and y is (2xy + c) / (x² + y² + c), c = 0.01².
-    x, y, z = 101 / 255, 100 / 255, 50 / 255
-    before, after = ((2 * x * v + 1e-4) / (x**2 + v**2 + 1e-4) for v in (y, z))
-    assert first == (
-        "in/a.png: MSE 0.0000 noisy, 0.0400 denoised; PSNR (dB) 48.13 noisy, 13.98 denoised; "
-        f"SSIM {before:.3f} noisy, {after:.3f} denoised"
-    )
-    # 151 and 200, 49/255; 151 and 100, 0.2
-    assert second.startswith("in/deep/b.png: MSE 0.0369 noisy, 0.0400 denoised; PSNR (dB) 14.33 no")
-    expected = "mean of 2 pictures: MSE 0.0185 noisy, 0.0400 denoised; PSNR (dB) 31.23"
-    assert means.startswith(expected)
-    save("small.png", "L", (10, 30))
-    (line,) = run("small.png -o a.png --clean small.png")
-    assert re.search(r"PSNR \(dB\) 100.00 noisy.*; SSIM - noisy, - denoised$", line)
-
-
-@pytest.mark.parametrize(
-    ("noise", "mse"),
-    [
-        ("uniform:0.5", 0.5**2 / 3),
-        ("gaussian:25/255 --unclipped", (25 / 255) ** 2),
-        ("gaussian:25/255", (25 / 255) ** 2 / 2),  # values below 0 are clipped
-    ],
-)
-def test_noisy_adds_the_same_noise_in_every_run(run: Run, noise: str, mse: float) -> None:
-    save_image("black.png", Image.new("L", (200, 200)))
-    first, second = (run(f"black.png -o {name}.png --noisy {noise}") for name in "ab")
-    assert first == second
-    np.testing.assert_array_equal(pixels("a.png"), pixels("b.png"))
-    assert 0 < pixels("a.png").max() < 100  # results below 0 become black
-    psnr = float(re.findall(r"PSNR \(dB\) ([\d.]+) noisy", first[0])[0])
-    assert psnr == pytest.approx(-10 * np.log10(mse), abs=0.1)
-
-
-NOISE = {
-    "salt:0.1": "the kind must be uniform, ",
-    "uniform": "'' is not a number",
-    "uniform:x": "'x' is not a number",
-    "uniform:1/0": "'1/0' is not a number",
-    "gaussian:25/": "'25/' is not a number",
-    "gaussian:nan": "the amount of gaussian noise must be",
-    "uniform:-1": "the amount of uniform noise must be",
-    "masking:3/2": "the amount of masking noise must be from 0 to 1, as a fraction",
-    "gaussian:25": "the amount of gaussian noise must be from 0 to 2, as a fraction of white",
-}
-REJECTED = {
-    f"--noisy={noise}": f"'{noise}' is not a valid noise such as uniform:0.9: {reason}"
-    for noise, reason in NOISE.items()
-}
-REJECTED |= {f"--white={x}": f"'{x}' is not a positive number" for x in "0 -1 x nan inf".split()}
+REJECTED = {f"--white={x}": f"'{x}' is not a positive number" for x in "0 -1 x nan inf".split()}
 REJECTED |= {f"--strength={x}": f"'{x}' is not a number from 0 to 1" for x in "-0.1 1.1 x".split()}
-REJECTED |= {"--unclipped": "--unclipped requires --noisy"}
 REJECTED |= dict.fromkeys(["--page", "--files-from=x"], "pass pictures or folders, or --files-from")
 
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from benchmarks.__main__ import table as benchmark_table
-from denoiser import scores
+from pipeline import scores
 from tests.conftest import ROOT, Clone
 from tools import experiment, results, verify
 from tools.markdown import insert_tables

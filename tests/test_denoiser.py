@@ -11,10 +11,10 @@ import onnx
 import pytest
 from PIL import Image
 
-from denoiser import Denoiser, model, scores
-from denoiser.base import noise
+from denoiser import Denoiser, model
 from denoiser.model import MODELS, load_cuda
-from pipeline import camera
+from pipeline import camera, scores
+from pipeline.base import noise
 from tests import onnx_models
 from tests.conftest import ROOT, Clone
 

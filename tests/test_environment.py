@@ -25,7 +25,7 @@ def test_missing_packages_untracked_files_and_null_paths_are_reported(tmp_path: 
     assert ". .venv/bin/activate" in output
 
     (clone.folder / "denoiser/new.py").touch()
-    noise = clone.folder / "denoiser/base/noise.py"
+    noise = clone.folder / "pipeline/base/noise.py"
     code = noise.read_text()
     for statement in ("import denoiser.new", "from denoiser import new"):
         noise.write_text(f"{statement}\n{code}")

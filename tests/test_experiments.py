@@ -12,7 +12,7 @@ from dvc.utils.hydra import apply_overrides
 from PIL import Image
 
 from denoiser import Denoiser
-from denoiser import scores as metrics
+from pipeline import scores as metrics
 from pipeline.base.params import load_yaml
 from tests.conftest import ROOT, Clone, write_csv
 from tools import experiment, results

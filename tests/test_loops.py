@@ -7,8 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from denoiser.base import noise
-from pipeline.base import npy
+from pipeline.base import noise, npy
 from tests.tiny_networks import build
 from training import batches, loops
 from training.augment import augment

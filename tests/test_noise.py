@@ -1,4 +1,4 @@
-"""denoiser/base/noise.py."""
+"""pipeline/base/noise.py."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import uniform_filter
 
-from denoiser.base import noise
 from denoiser.base.images import Float32
+from pipeline.base import noise
 
 COLOR = np.random.default_rng(0).random((4, 5, 9, 3), np.float32)  # neither square nor gray
 

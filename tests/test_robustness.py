@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from denoiser import scores
-from denoiser.base import noise
+from pipeline import scores
+from pipeline.base import noise
 from tests.conftest import SetParams, error_line, run_stage
 
 

@@ -1,11 +1,11 @@
-"""denoiser/scores.py, compared with scikit-image, and training/losses.py."""
+"""pipeline/scores.py, compared with scikit-image, and training/losses.py."""
 
 import keras
 import numpy as np
 import pytest
 from skimage.metrics import structural_similarity
 
-from denoiser import scores
+from pipeline import scores
 from training.losses import LOSSES
 
 RNG = np.random.default_rng(0)

@@ -20,13 +20,12 @@ from matplotlib.figure import Figure
 from PIL import Image
 from sklearn.model_selection import train_test_split
 
-from denoiser import Denoiser, scores
-from denoiser.base import noise
+from denoiser import Denoiser
 from denoiser.base.errors import InputError
 from denoiser.base.images import Float64
 from denoiser.ensemble import ensemble
-from pipeline import figures
-from pipeline.base import npy, params
+from pipeline import figures, scores
+from pipeline.base import noise, npy, params
 from stages import add_noise, baselines, evaluate, load, plot, split
 from tests.conftest import SetParams, error_line, one_core, run_stage, run_stages, write_csv
 from training import onnx_export, optimizers

@@ -70,7 +70,7 @@ def test_a_clone_in_a_hook_of_git_leaves_the_commit_alone(tmp_path: Path) -> Non
 def test_line_ends_do_not_depend_on_the_configuration_of_git(tmp_path: Path) -> None:
     clone = Clone.of_workspace(tmp_path / "clone")
     clone.run("git", "clone", "-q", "-c", "core.autocrlf=true", ".", str(tmp_path / "new"))
-    for name in ("params.yaml", "denoiser/base/noise.py", "metrics/evaluation.json"):
+    for name in ("params.yaml", "pipeline/base/noise.py", "metrics/evaluation.json"):
         assert (tmp_path / "new" / name).read_bytes() == (clone.folder / name).read_bytes()
 
 

@@ -19,12 +19,12 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from denoiser import Denoiser, picture_files, scores
-from denoiser.base import files, noise
+from denoiser import Denoiser, picture_files
+from denoiser.base import files
 from denoiser.base.errors import InputError
 from denoiser.base.images import Float32
-from denoiser.denoise_file import SEED
-from pipeline import figures
+from pipeline import figures, scores
+from pipeline.base import noise
 from pipeline.base.process import run_main
 from tools.experiment import PRESETS
 from tools.measurements import processor
@@ -39,6 +39,7 @@ SETS = {
     "CBSD68": (*SIGMAS, "none"),
     REAL_SET: ("none", "camera"),
 }
+SEED = 42  # of the noise
 MODELS = ("photo", "photo-gaussian")
 NLM_STRENGTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 TUNING_PICTURES = 4
@@ -139,7 +140,7 @@ def read(folder: Path) -> dict[str, Float32]:
 
 
 def add_noise(image: Float32, sigma: float) -> Float32:
-    """A photograph with the noise that the command `denoise` adds, not clipped."""
+    """A photograph with Gaussian noise that is not clipped."""
     rng = np.random.default_rng(SEED)
     noisy: Float32 = noise.add_noise(image[None], "gaussian", sigma / 255, rng, clip=False)[0]
     return noisy

@@ -17,10 +17,10 @@ import pandas as pd
 from dvc.utils.hydra import apply_overrides
 from PIL import Image
 
-from denoiser import scores as metrics
 from denoiser.base.errors import InputError
 from denoiser.model import FOLDER, MODELS
 from pipeline import figures
+from pipeline import scores as metrics
 from pipeline.base import params
 from pipeline.base.process import run_main
 from stages.plot import method_image_paths

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from denoiser.base.errors import InputError
-from denoiser.base.noise import Amount, fraction
+from pipeline.base.noise import Amount, fraction
 
 FILE = "params.yaml"
 DATA_SET = Path("data/raw")  # the folder of the CSVs that the stage `fetch` writes
