@@ -8,7 +8,7 @@ GPU ?= $(if $(shell command -v nvidia-smi),1,0)
 UV := uv==0.13.9
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup repro train experiment photographs results table comment notebook guide search update \
+.PHONY: help setup repro train experiment seeds photographs results table comment notebook guide search update \
 	verify bench test format lock
 
 help:  ## list the targets
@@ -26,6 +26,9 @@ train: .venv/pipeline  ## train on your pictures, PICTURES=folder, or on pairs, 
 
 experiment: .venv/pipeline  ## run a preset, NAME=unet, and store its scores in presets/
 	@python -m tools.experiment $(NAME)
+
+seeds: .venv/pipeline  ## train a preset with five seeds, NAME=small, and store its scores in presets/
+	@python -m tools.seeds $(NAME)
 
 photographs: .venv/tests  ## score photo and photo-gaussian on the photographs in data/photos
 	@python -m tools.photographs

@@ -64,9 +64,6 @@ NAMES = """
 +load.train_csv=a.csv  load.train_csv is not a parameter (did you mean 'train'?)
 +plot.size=3  plot.size is not a parameter
 ~train.augment.shift  train.augment.shift is missing
-+train.backend=jax  train.backend is now runtime.backend
-+train.device=cpu  train.device is now runtime.device
-+train.tensorboard=true  train.tensorboard is now runtime.tensorboard
 model.kind=u-net  model.kind: 'u-net' is not one of dense, conv, unet (did you mean 'unet'?)
 plot.colormap=red  plot.colormap: 'red' is not one of binary, gray
 """
@@ -121,14 +118,6 @@ model.residual=true -> model.residual=false
   model.residual has no effect on model.kind 'dense'
 model.kind=unet model.residual=true -> train.loss=psnr
   train.loss is 'binary_crossentropy', which needs results from 0 to 1
-load.side=10 train.loss=ssim -> load.side=11
-  load.side is 10, but train.loss 'ssim' needs at least 11
-load.side=8 baselines.pca_components=65 -> load.color=rgb
-  baselines.pca_components is 65, but a square has 64 values
-load.side=65 -> load.side=64
-  baselines.methods contains pca or ridge, which need too much memory
-load.side=37 load.color=rgb -> baselines.methods=[tv]
-  baselines.methods contains pca or ridge, which need too much memory
 """
 
 

@@ -82,8 +82,6 @@ def test_a_parameter_reruns_a_stage_and_an_invalid_one_nothing(
     output = clone.fail("dvc", "exp", "run", "--temp", *changes)
     assert re.findall("Running stage '(.*)'", output) == ["check"]
     assert "check: params.yaml: plot.images is 0: " in output
-    output = clone.fail("dvc", "exp", "run", "-S", "+train.device=cpu")
-    assert "check: params.yaml: train.device is now runtime.device" in output
 
 
 def test_dvc_shows_the_metrics_and_plots(digits: Clone, tmp_path: Path) -> None:

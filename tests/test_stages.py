@@ -24,7 +24,7 @@ from denoiser import Denoiser
 from denoiser.base.errors import InputError
 from denoiser.base.images import Float64
 from denoiser.ensemble import ensemble
-from pipeline import figures, scores
+from pipeline import scores
 from pipeline.base import noise, npy, params
 from stages import add_noise, baselines, evaluate, load, plot, split
 from tests.conftest import SetParams, error_line, one_core, run_stage, run_stages, write_csv
@@ -312,13 +312,13 @@ def test_plot_draws_the_images_in_order_with_their_psnr(
         assert picture.width == 1100  # 100 per image, and 100 for the labels
     drawn = {}
 
-    def save(figure: Figure, file: Path) -> None:
+    def save(figure: Figure, file: Path, **_: Any) -> None:
         """Keeps the images of each row by its label, and the captions of the columns."""
         rows = [figure.axes[start : start + 3] for start in range(0, len(figure.axes), 3)]
         images = {row[0].get_ylabel(): [axis.images[0].get_array() for axis in row] for row in rows}
         drawn[file.stem] = images, [axis.get_xlabel() for axis in rows[-1]]
 
-    monkeypatch.setattr(figures, "save", save)
+    monkeypatch.setattr(Figure, "savefig", save)
     set_params(plot={"images": 3})
     plot.main()
     psnr = {name: expected_scores(name)["psnr"] for name in SPLITS}

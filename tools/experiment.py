@@ -61,30 +61,36 @@ def expand(lines: list[str]) -> list[str]:
 
 
 def main() -> None:
-    name = sys.argv[1] if len(sys.argv) > 1 else ""
-    if name not in preset_names():
-        raise InputError(f"make experiment NAME={name}: NAME is one of {', '.join(preset_names())}")
-    check_history()
-    remove_experiment(name)
-    minutes = run_preset(name)
-    commit = commit_of(name)
-    if not commit:
-        raise InputError(f"DVC did not record the experiment '{name}', see above")
-    store(name, commit, minutes)
+    name = preset_argument()
+    minutes = run_experiment(name, overrides(name))
+    store(name, commit_of(name), minutes)
     print(f"\nstored the scores in {SCORES}; to copy model and data here: dvc exp apply {name}")
 
 
-def run_preset(preset: str) -> float | None:
-    """Runs an experiment; returns the minutes of its training, None if DVC had its result."""
-    command, starts = ["dvc", *arguments(preset, overrides(preset))], list[tuple[str, float]]()
+def preset_argument() -> str:
+    """The argument of the program. Raises InputError unless it is the name of a preset."""
+    name = sys.argv[1] if len(sys.argv) > 1 else ""
+    if name not in preset_names():
+        raise InputError(f"make experiment NAME={name}: NAME is one of {', '.join(preset_names())}")
+    return name
+
+
+def run_experiment(name: str, changes: list[str]) -> float | None:
+    """Runs an experiment, replacing an earlier one of this name.
+
+    Returns the minutes of its training, None if DVC had its result. Raises InputError if it fails.
+    """
+    check_history()
+    remove_experiment(name)
+    command, starts = ["dvc", *arguments(name, changes)], list[tuple[str, float]]()
     unbuffered = os.environ | {"PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=unbuffered) as process:
         for line in process.stdout or ():
             print(line, end="", flush=True)
             if re.match("(Running s|S)tage '", line):
                 starts.append((line, time.monotonic()))
-    if process.returncode:
-        raise InputError(f"the experiment '{preset}' failed, see above")
+    if process.returncode or not commit_of(name):
+        raise InputError(f"the experiment '{name}' failed, see above")
     for (line, started), (_, ended) in itertools.pairwise(starts):
         if line.startswith("Running stage 'train'"):
             return (ended - started) / 60

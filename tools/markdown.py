@@ -16,14 +16,10 @@ def to_markdown(table: pd.DataFrame, digits: int | Mapping[str, int] = 2) -> str
     keeps its values as they are.
     """
     by_column = dict.fromkeys(map(str, table), digits) if isinstance(digits, int) else digits
-    text = pd.DataFrame(index=table.index)
-    for name, column in table.items():
-        pattern = f"{{:.{by_column[str(name)]}f}}" if str(name) in by_column else "{}"
-        text[str(name)] = [pattern.format(value) if pd.notna(value) else "–" for value in column]
-    rows = [[str(table.index.name), *text.columns]]
-    rows += [["---", *("---:" if name in by_column else "---" for name in text)]]
-    rows += [[str(name), *values] for name, values in zip(text.index, text.to_numpy(), strict=True)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    texts = [number for number, name in enumerate(table, start=1) if str(name) not in by_column]
+    formats = ("", *(f".{by_column.get(str(name), 0)}f" for name in table))
+    cells = table.astype(object).where(table.notna(), None)
+    return cells.to_markdown(floatfmt=formats, missingval="–", disable_numparse=[0, *texts])
 
 
 def insert_tables(path: Path, tables: Mapping[str, str]) -> None:

@@ -19,10 +19,11 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from denoiser import Denoiser, picture_files
+from denoiser import picture_files
 from denoiser.base import files
 from denoiser.base.errors import InputError
 from denoiser.base.images import Float32
+from denoiser.model import MODELS, Denoiser
 from pipeline import figures, scores
 from pipeline.base import noise
 from pipeline.base.process import run_main
@@ -40,7 +41,6 @@ SETS = {
     REAL_SET: ("none", "camera"),
 }
 SEED = 42  # of the noise
-MODELS = ("photo", "photo-gaussian")
 NLM_STRENGTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 TUNING_PICTURES = 4
 BM3D_SECONDS = 400  # it takes too long for all pictures
@@ -72,7 +72,11 @@ def main() -> None:
     sets = [name for name in SETS if (FOLDER / name).is_dir()]
     if not sets:
         raise InputError(f"{FOLDER} has no photographs: docs/denoise.md says where they come from")
-    models: dict[str, Method] = {name: Denoiser(name) for name in MODELS}
+    denoisers = {name: Denoiser(name) for name in MODELS}
+    # Models for scans are gray.
+    models: dict[str, Method] = {
+        name: denoiser for name, denoiser in denoisers.items() if denoiser.channels == 3
+    }
     rows = []
 
     def add_row(name: str, kind: str, method: str, row: dict[str, Any]) -> None:
@@ -193,7 +197,7 @@ def draw(pairs: list[Pair], methods: dict[str, Method]) -> None:
         images[name] = np.clip(np.stack(results), 0, 1)
     psnrs = scores.score(images["clean"], images["photo"])["psnr"]
     title = "Parts of photographs of PolyU, and the PSNR of photo"
-    figures.save(figures.rows(images, psnrs, title, "gray"), FIGURE)
+    figures.save_rows(FIGURE, images, psnrs, title, "gray")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from pipeline import scores as metrics
 from pipeline.base import params
 from pipeline.base.process import run_main
 from stages.plot import method_image_paths
-from tools import experiment, measurements, photographs
+from tools import experiment, measurements, photographs, seeds
 from tools.markdown import insert_tables, to_markdown
 
 DOCUMENTS = [
@@ -35,6 +35,7 @@ DOCUMENTS = [
     ),
 ]
 DIGITS = {metric.label: metric.digits for metric in metrics.METRICS.values()}
+README_ROWS = ["noisy input", "ridge", "**default**", "**unet-small**", "**unet**"]
 DATA_SECTIONS = ("fetch", "load", "split", "noise")  # they decide the noisy test images
 
 # Published PSNR (dB) of Set12, BSD68 and CBSD68, each with Gaussian noise of 15, 25 and 50 of 255
@@ -65,7 +66,7 @@ def main() -> None:
     clothes = {
         name: values
         for name, values in presets.items()
-        if values["fetch"]["source"] == "fashion-mnist"
+        if values["fetch"] == presets["default"]["fetch"]
     }
     tables = {
         "presets": preset_table(scores),
@@ -74,12 +75,13 @@ def main() -> None:
         "photographs": gaussian_table(photos),
         "unchanged": unchanged_table(photos),
         "comparison": comparison(scores, ("default", "small")),
+        "readme": method_table(scores, presets, "unet", README_ROWS),
         "uniform": method_table(scores, presets, "unet"),
         "gaussian": method_table(scores, presets, "unet-gaussian"),
         "guide": guide_table(scores),
         "amounts": to_markdown(amount_table(robustness, clothes)),
         "kinds": to_markdown(kind_table(robustness, clothes)),
-        "speed": speed_table(),
+        "seeds": seed_table(pd.read_csv(seeds.SCORES)),
         "portable": portable_table(),
     }
     for document in DOCUMENTS:
@@ -137,8 +139,12 @@ def methods_and_presets(scores: Scores, presets: Presets, preset: str) -> pd.Dat
     return table.sort_values("test_psnr")  # the row "clean", without scores, comes last
 
 
-def method_table(scores: Scores, presets: Presets, preset: str) -> str:
+def method_table(
+    scores: Scores, presets: Presets, preset: str, methods: list[str] | None = None
+) -> str:
+    """The scores of the methods, or of all, on the test images of a preset."""
     table = methods_and_presets(scores, presets, preset)
+    table = table if methods is None else table.loc[methods]
     table = table.assign(accuracy=100 * table["accuracy"])
     names = columns("test") | {"accuracy": "accuracy (%)"}
     table = table[list(names)].rename(columns=names)
@@ -250,18 +256,11 @@ def robustness_table(
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(noises))
 
 
-def speed_table() -> str:
-    """The duration of the first run, and the medians of benchmarks against the guide's code."""
-    rows: Rows = {
-        f"{row.work} ({row.unit})": {
-            "the guide's code": measurements.median(row.guide) or None,
-            "this project": measurements.median(row.here),
-            "measured on": row.processor,
-        }
-        for name in ("training_step", "repro")
-        for row in measurements.load(name)
-    }
-    return to_markdown(frame(rows, "benchmark"), {})
+def seed_table(scores: pd.DataFrame) -> str:
+    """The PSNR of the validation images of each preset, over the seeds of the training."""
+    groups = scores.groupby("preset")["val_psnr"].agg(["mean", "std", "min", "max"])
+    names = {"std": "standard deviation", "min": "lowest", "max": "highest"}
+    return to_markdown(groups.sort_values("mean").rename(columns=names), 3)
 
 
 def portable_table() -> str:
@@ -285,7 +284,7 @@ def draw_images(scores: Scores, presets: Presets) -> None:
         images[name] = sheet(preset, scores)[method]
     psnr = metrics.score(images["clean"], images[order[-1]])["psnr"]
     title = f"The first test images through each method, and the PSNR of {order[-1]}"
-    figures.save(figures.rows(images, psnr, title, "binary"), experiment.PRESETS / "images.png")
+    figures.save_rows(experiment.PRESETS / "images.png", images, psnr, title, "binary")
 
 
 def sheet(preset: str, scores: Scores) -> dict[str, npt.NDArray[np.float32]]:

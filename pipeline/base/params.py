@@ -190,8 +190,6 @@ def describe(name: str, section: type[Section], error: ErrorDetails) -> str:
     if error["type"] == "missing":
         return f"{full_name} is missing"
     if error["type"] == "extra_forbidden":
-        if name == "train" and key in Runtime.model_fields:  # a former name
-            return f"{full_name} is now runtime.{key}"
         return f"{full_name} is not a parameter{suggest(key, section.model_fields)}"
     message = error["msg"].removeprefix("Value error, ")
     return f"{full_name} is {error['input']!r}: {message[0].lower()}{message[1:]}"
