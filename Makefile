@@ -8,7 +8,7 @@ GPU ?= $(if $(shell command -v nvidia-smi),1,0)
 UV := uv==0.13.9
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup repro train experiment seeds photographs results table comment notebook guide search update \
+.PHONY: help setup repro train experiment seeds photographs results table notebook guide search update \
 	verify bench test format lock
 
 help:  ## list the targets
@@ -42,14 +42,11 @@ HIDE = ^(Created|Executor|epochs|best_epoch|loss|settings|data/|models/|metrics/
 table: .venv/pipeline  ## list the experiments: scores, and parameters that differ
 	@dvc exp show --only-changed --md --drop '$(HIDE)'
 
-comment: .venv/pipeline  ## write comment/ for a pull request: the small result beside that of BASE
-	@python -m tools.comment $(BASE)
-
 notebook: .venv/notebook  ## open guide.ipynb, the guide step by step, in Jupyter
 	@jupyter lab guide.ipynb
 
 guide: .venv/notebook  ## run guide.ipynb and store its outputs
-	@python -m tools.guide
+	@jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False guide.ipynb
 
 search: .venv/search  ## search for good parameters (search.yaml); TRIALS=20, STORAGE=postgresql://…
 	@python -m tools.search $(or $(TRIALS),20) $(STORAGE)

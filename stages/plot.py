@@ -32,13 +32,13 @@ def main() -> None:
         folder.mkdir()
         for name, (rows, title) in selections.items():
             images = {label: read(f"{path}/x_val.npy", rows) for label, path in VARIANTS.items()}
-            file = folder / f"{name}.png"
-            figures.save_rows(file, images, val[rows], title, plot.colormap)
+            figure = figures.rows(images, val[rows], title, plot.colormap)
+            figures.save(figure, folder / f"{name}.png")
         rows = np.arange(min(count, len(test)))
         images = {label: read(path, rows) for label, path in method_image_paths(methods).items()}
         title = "The first test images through each method, and the PSNR of the model"
-        file = folder / "methods.png"
-        figures.save_rows(file, images, test[rows], title, plot.colormap)
+        figure = figures.rows(images, test[rows], title, plot.colormap)
+        figures.save(figure, folder / "methods.png")
 
 
 def method_image_paths(methods: Iterable[str]) -> dict[str, str]:

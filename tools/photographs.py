@@ -197,7 +197,7 @@ def draw(pairs: list[Pair], methods: dict[str, Method]) -> None:
         images[name] = np.clip(np.stack(results), 0, 1)
     psnrs = scores.score(images["clean"], images["photo"])["psnr"]
     title = "Parts of photographs of PolyU, and the PSNR of photo"
-    figures.save_rows(FIGURE, images, psnrs, title, "gray")
+    figures.save(figures.rows(images, psnrs, title, "gray"), FIGURE)
 
 
 if __name__ == "__main__":

@@ -284,7 +284,7 @@ def draw_images(scores: Scores, presets: Presets) -> None:
         images[name] = sheet(preset, scores)[method]
     psnr = metrics.score(images["clean"], images[order[-1]])["psnr"]
     title = f"The first test images through each method, and the PSNR of {order[-1]}"
-    figures.save_rows(experiment.PRESETS / "images.png", images, psnr, title, "binary")
+    figures.save(figures.rows(images, psnr, title, "binary"), experiment.PRESETS / "images.png")
 
 
 def sheet(preset: str, scores: Scores) -> dict[str, npt.NDArray[np.float32]]:
