@@ -1,116 +1,91 @@
 """Reads images from CSVs: one square image per row, with integers from 0 to 255."""
 
 import csv
+import io
 import itertools
 import math
 import re
-from collections import Counter
+import statistics
 from collections.abc import Iterator
 from typing import BinaryIO
 
 import numpy as np
-import numpy.typing as npt
+import pandas as pd
 
 from denoiser.base.images import COLORS, UInt8
 
-Lines = dict[int, bytes]  # by their number in the file, from 1
-
-MAX_SIDE = 256
-MAX_LINE = 24 * (3 * MAX_SIDE**2 + 1)  # bytes: enough for a name such as `"pixel196607",` per cell
-BLOCK = 256 << 10  # bytes of lines that are parsed at a time
+BLOCK = 1 << 20  # bytes of lines that are parsed at a time
+MAX_LINE = 24 * (3 * 256**2 + 1)  # bytes: enough for a name such as `"pixel196607",` per cell
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?(e[+-]?[0-9]+)?")
 UNNAMED = re.compile(r"(Unnamed: [0-9.]+)?")  # the name of an index that pandas wrote
 PIXEL = re.compile(r"[^0-9]*[0-9]{1,6}([^0-9]+[0-9]{1,6})?")  # the name of a pixel
-CELLS = {  # the value of each valid cell
-    f"{'0' * zeros}{value}{end}": value
-    for zeros, value, end in itertools.product(range(7), range(256), ("", ".0", ".00"))
-}
-
-csv.field_size_limit(MAX_LINE)
+CELLS = {f"{'0' * n}{x}{end}": x for n in range(7) for x in range(256) for end in ("", ".0", ".00")}
 
 
 def read(
     file: BinaryIO, label: str | None = "label", color: str = "gray"
 ) -> Iterator[tuple[UInt8 | None, UInt8]]:
-    """Yields blocks of (labels, images) in row order, both uint8.
+    """Yields blocks of labels (n,) and images (n, side, side, channels), uint8, in row order.
 
-    Labels have shape (n,), images (n, side, side, channels), with up to 256x256 pixels. `label` is
-    the name of the column of labels; labels are None if it is None, or if the header names nothing
-    but numbered pixels. 255.0 in the file means 255. Memory is bounded.
-
-    Without a header, the label, if any, is the first column. With a header, the columns are in any
-    order, and an index that pandas wrote, without a name or named `Unnamed: 0`, is ignored:
-
-    - The names of the pixels differ only in their numbers: `pixel1`, or row and column as in `1x1`.
-      They start at 0 or 1. If no name has a number, the pixels are in the order of the file.
-    - Or the column `pixels` has all pixels of an image, separated by spaces. Then other columns,
-      whose names have no numbers, are ignored.
-
-    Raises ValueError if the file is invalid, with its row and column, and with load.label or
-    load.color if another value of the parameter may fit the file.
+    `label` names the column of the labels; without a header, it is the first. Labels are None if
+    `label` is None or the header has no such column. The pixels are either the columns whose names
+    differ only in their numbers, as in `pixel1` or `1x1` (row x column), from 0 or 1; or, without
+    numbers, all columns; or the column `pixels`, in which spaces separate them. A leading index
+    without a name or named `Unnamed: 0` is ignored. Raises ValueError if the file is invalid.
     """
-    blocks = read_lines(file)
-    first = next(blocks)
-    names = [cell.strip() for line in first.values() for cell in split(line)]
+    lines, row, rows, width = read_lines(file), 1, 1, 0
+    if not (first := next(lines, None)):
+        raise ValueError("it is empty")
+    names = [name.strip() for name in split(first[1])]
     if all(map(NUMBER.fullmatch, names)):  # no header
         if len(names) > 3 and names == [str(number) for number in range(len(names))]:
             raise ValueError("its line 0,1,2,… is either a header or an image: name the columns")
-        blocks = itertools.chain([first], blocks)
-        names = [f"pixel{number}" for number in range(1, len(names) + 1)]
-        names = names if label is None else [label, *names[:-1]]
-    used = find_columns(names, label, color)
-    order, row, width = np.array(used), 1, 0 if names[used[-1]] == "pixels" else len(used)
-    plain = width == len(names)
-    for lines in blocks:
-        table = parse_integers(lines, order) if plain else None
+        lines = itertools.chain([first], lines)
+        names = ["pixel0" if label is None else label, *map("pixel{}".format, range(1, len(names)))]
+    used, labelled = find_columns(names, label, color), int(label in names)
+    while block := dict(itertools.islice(lines, rows)):
+        table = parse_integers([*block.values()], len(names), used)
         if table is None:
-            table = parse_cells(lines, names, used, row, width)
-        row, width = row + len(lines), table.shape[1]
-        labels, pixels = (table[:, 0], table[:, 1:]) if label in names else (None, table)
-        side = find_side(pixels.shape[1], color)
-        yield labels, pixels.reshape(-1, side, side, COLORS[color])
+            table = parse_cells(block, names, used, row, width)
+        row, width = row + len(block), table.shape[1]
+        rows = max(1, BLOCK // len(max(block.values(), key=len)))  # for the next block
+        side = find_side(width - labelled, color)
+        images = table[:, labelled:].reshape(-1, side, side, COLORS[color])
+        yield table[:, 0].copy() if labelled else None, images  # a view would keep the table alive
     if row == 1:
         raise ValueError("it has a header but no rows")
 
 
-def read_lines(file: BinaryIO) -> Iterator[Lines]:
-    """Yields blocks of lines that are not empty, first a block of one line. Raises ValueError."""
-    number, size = 1, 0
-    while block := file.read(size) + file.readline(MAX_LINE):
-        if len(block) >= MAX_LINE and not block.endswith(b"\n"):
+def read_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Yields the number, from 1, of each line that is not empty, and the line."""
+    for number, line in enumerate(iter(lambda: file.readline(MAX_LINE), b""), 1):
+        if len(line) == MAX_LINE and not line.endswith(b"\n"):
             raise ValueError("one of its lines is longer than any valid row")
-        lines = block.removesuffix(b"\n").split(b"\n")
-        if found := {n: line for n, line in enumerate(lines, number) if line.strip(b"\r")}:
-            yield found
-            size = BLOCK
-        number += len(lines)
-    if not size:
-        raise ValueError("it is empty")
+        if content := line.rstrip(b"\r\n"):
+            yield number, content
 
 
-def parse_integers(lines: Lines, order: npt.NDArray[np.intp]) -> UInt8 | None:
-    """The columns in this order, shape (n, columns), if all cells are plain integers; else None."""
-    text = b"\n".join([*(line.removesuffix(b"\r") for line in lines.values()), b""])
-    text = text.replace(b".0,", b",").replace(b".0\n", b"\n") if b"." in text else text
-    characters, shape = np.frombuffer(text, np.uint8), (len(lines), len(order))
-    ends = np.flatnonzero(characters < ord("0"))  # of the cells
-    digits = np.diff(ends, prepend=-1) - 1  # of each cell
-    wrong = len(ends) != math.prod(shape) or digits.min() < 1 or digits.max() > 3
-    row_ends = characters[ends[len(order) - 1 :: len(order)]]
-    if wrong or (row_ends != ord("\n")).any() or text.translate(None, b"0123456789,\n"):
+def parse_integers(lines: list[bytes], columns: int, used: list[int]) -> UInt8 | None:
+    """The used columns, shape (n, len(used)), or None if a cell is not a plain integer <= 255."""
+    text = b",".join([*lines, b""]).replace(b".0,", b",")
+    others = text.translate(None, b"0123456789,")  # pandas also accepts `1e1`, ` 1`, `12.` and `+1`
+    if others or b"0000000" in text or {line.count(b",") + 1 for line in lines} != {columns}:
         return None
-    ones, tens, hundreds = (characters[ends - place] - np.uint16(ord("0")) for place in (1, 2, 3))
-    values = ones + 10 * tens * (digits > 1) + 100 * hundreds * (digits > 2)
-    return values.astype(np.uint8).reshape(shape)[:, order] if values.max() < 256 else None
+    # pandas reads one long column faster than many short ones; it leaves out empty cells.
+    column = io.BytesIO(text)
+    frame = pd.read_csv(column, lineterminator=",", names=[0], dtype=float, na_filter=False)
+    if len(frame) < len(lines) * columns:
+        return None
+    table = frame.to_numpy().reshape(-1, columns)[:, used]
+    return table.astype(np.uint8) if table.max() < 256 else None
 
 
-def parse_cells(lines: Lines, names: list[str], used: list[int], row: int, width: int) -> UInt8:
-    """The cells of the used columns, shape (n, width); the first row sets `width` if it is 0.
-
-    `row` is the row of the first line. Raises ValueError for the first invalid row.
-    """
+def parse_cells(
+    lines: dict[int, bytes], names: list[str], used: list[int], row: int, width: int
+) -> UInt8:
+    """The used columns, shape (n, width), of any lines; the first row sets `width` if it is 0."""
     table = bytearray()
-    for number, line in lines.items():
+    for index, (number, line) in enumerate(lines.items(), row):
         try:
             cells = split(line)
             if len(cells) != len(names):
@@ -123,67 +98,56 @@ def parse_cells(lines: Lines, names: list[str], used: list[int], row: int, width
                 raise ValueError(f"it has {len(cells)} values, but the first row has {width}")
             values = [CELLS.get(cell, -1) for cell in cells]
             if -1 in values:
-                index = values.index(-1)
-                name, cell = names[used[min(index, len(used) - 1)]][:20], cells[index][:20]
+                wrong = values.index(-1)
+                name, cell = names[used[min(wrong, len(used) - 1)]][:20], cells[wrong][:20]
                 raise ValueError(f"column {name!r}: {cell!r} is not an integer from 0 to 255")
             table += bytes(values)
         except ValueError as error:
-            raise ValueError(f"row {row} (line {number}): {error}") from None
-        row += 1
+            raise ValueError(f"row {index} (line {number}): {error}") from None
     return np.frombuffer(table, np.uint8).reshape(-1, width)
 
 
 def split(line: bytes) -> list[str]:
     """The cells of a line. Raises ValueError."""
+    limit = csv.field_size_limit(MAX_LINE)  # a cell of the column `pixels` may exceed the default
     try:
         return next(csv.reader([line.decode("utf-8-sig")], strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"the line is not CSV in UTF-8: {error}") from None
+    finally:
+        csv.field_size_limit(limit)
 
 
 def find_columns(names: list[str], label: str | None, color: str) -> list[int]:
     """The positions of the label, if any, and of the pixels in their order. Raises ValueError."""
-    named = list(itertools.dropwhile(lambda n: n != label and UNNAMED.fullmatch(n), names))
+    named = [*itertools.dropwhile(lambda n: n != label and UNNAMED.fullmatch(n), names)]
     if len(set(named)) < len(named):
-        raise ValueError(f"its column {Counter(named).most_common(1)[0][0][:20]!r} appears twice")
-    labels, others = [n for n in named if n == label], [n for n in named if n != label]
-    patterns = {name: re.sub("[0-9]+", "0", name) for name in others if PIXEL.fullmatch(name)}
-    known = labels or (label is None and "label" not in others)
-    pixels: list[str] = []
-    if patterns:
-        [(common, _)] = Counter(patterns.values()).most_common(1)
-        pixels = [name for name in patterns if patterns[name] == common]
-    elif "pixels" in others and (known or len(others) == 1):
-        pixels = others = ["pixels"]
-    elif known:
-        pixels = [name for name in others if not re.search("[0-9]", name)]
-    found = set(pixels)
-    if rest := [name for name in others if name not in found]:
+        raise ValueError(f"its column {statistics.mode(named)[:20]!r} appears twice")
+    others = [name for name in named if name != label]
+    known = label in named or (label is None and "label" not in others)
+    kinds = {name: re.sub("[0-9]+", "0", name) for name in others if PIXEL.fullmatch(name)}
+    if not kinds and "pixels" in others and (known or len(others) == 1):
+        return [*(names.index(name) for name in named if name == label), names.index("pixels")]
+    if not kinds and known:
+        kinds = {name: "" for name in others if not re.search("[0-9]", name)}
+    kind = statistics.mode(kinds.values()) if kinds else ""
+    places = {n: tuple(map(int, re.findall("[0-9]+", n))) for n in kinds if kinds[n] == kind}
+    if rest := [name for name in others if name not in places]:
         raise ValueError(
             f"its column {rest[0][:20]!r} is neither a pixel nor the label (load.label is "
             f"{label!r}): remove it, or set load.label to the name of the label column, or to null "
             "if there is none (commas must separate the columns)"
         )
-    pixels = pixels if pixels == ["pixels"] else sort_pixels(pixels, color)
+    side = find_side(len(places), color)
+    starts = [min(1, *axis) for axis in zip(*places.values(), strict=True)]
+    shape = [side, side * COLORS[color]] if len(starts) == 2 else [len(places)]
+    ranges = (range(start, start + size) for start, size in zip(starts, shape, strict=False))
+    pixels = sorted(places, key=places.__getitem__)
+    for name, place in zip(pixels, itertools.product(*ranges), strict=False):
+        if places[name] != place:
+            raise ValueError(f"its pixel {'x'.join(map(str, place))} is missing")
     position = {name: index for index, name in enumerate(names)}
-    return [position[name] for name in labels + pixels]
-
-
-def sort_pixels(names: list[str], color: str) -> list[str]:
-    """The names in the order of their numbers: one, a row and a column, or none.
-
-    Raises ValueError if a number is missing, or if so many pixels are not an image.
-    """
-    side = find_side(len(names), color)
-    numbers = {name: tuple(map(int, re.findall("[0-9]+", name))) for name in names}
-    names = sorted(names, key=numbers.__getitem__)
-    starts = [min(1, min(axis)) for axis in zip(*numbers.values(), strict=True)]
-    shape = (len(names),) if len(starts) == 1 else (side, side * COLORS[color])
-    for name, index in zip(names, np.ndindex(shape), strict=False):
-        expected = tuple(start + i for start, i in zip(starts, index, strict=False))
-        if numbers[name] != expected:
-            raise ValueError(f"its pixel {'x'.join(map(str, expected))} is missing")
-    return names
+    return [position[name] for name in named if name == label] + [position[n] for n in pixels]
 
 
 def find_side(values: int, color: str) -> int:
@@ -196,6 +160,6 @@ def find_side(values: int, color: str) -> int:
             f"its images of {values} values are not square in {color}: {advice}set load.label to "
             "null if no column is the label, or to any name if there is no header and the first is"
         )
-    if sides[color] > MAX_SIDE:
-        raise ValueError(f"its images of {values} values are larger than {MAX_SIDE}x{MAX_SIDE}")
+    if sides[color] > 256:
+        raise ValueError(f"its images of {values} values are larger than 256x256")
     return sides[color]
