@@ -67,7 +67,8 @@ def read_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 def parse_integers(lines: list[bytes], columns: int, used: list[int]) -> UInt8 | None:
     """The used columns, shape (n, len(used)), or None if a cell is not a plain integer <= 255."""
-    text = b",".join([*lines, b""]).replace(b".0,", b",")
+    text = b",".join([*lines, b""])
+    text = text.replace(b".0,", b",") if b"." in text else text
     others = text.translate(None, b"0123456789,")  # pandas also accepts `1e1`, ` 1`, `12.` and `+1`
     if others or b"0000000" in text or {line.count(b",") + 1 for line in lines} != {columns}:
         return None
