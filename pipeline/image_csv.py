@@ -1,7 +1,6 @@
 """Reads images from CSVs: one square image per row, with integers from 0 to 255."""
 
 import csv
-import io
 import itertools
 import math
 import re
@@ -10,11 +9,10 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 import numpy as np
-import pandas as pd
 
 from denoiser.base.images import COLORS, UInt8
 
-BLOCK = 1 << 20  # bytes of lines that are parsed at a time
+BLOCK = 256 << 10  # bytes of lines that are parsed at a time
 MAX_LINE = 24 * (3 * 256**2 + 1)  # bytes: enough for a name such as `"pixel196607",` per cell
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?(e[+-]?[0-9]+)?")
 UNNAMED = re.compile(r"(Unnamed: [0-9.]+)?")  # the name of an index that pandas wrote
@@ -66,19 +64,23 @@ def read_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 
 def parse_integers(lines: list[bytes], columns: int, used: list[int]) -> UInt8 | None:
-    """The used columns, shape (n, len(used)), or None if a cell is not a plain integer <= 255."""
-    text = b",".join([*lines, b""])
-    text = text.replace(b".0,", b",") if b"." in text else text
-    others = text.translate(None, b"0123456789,")  # pandas also accepts `1e1`, ` 1`, `12.` and `+1`
-    if others or b"0000000" in text or {line.count(b",") + 1 for line in lines} != {columns}:
+    """The used columns, shape (n, len(used)), if all cells are plain integers; else None.
+
+    pandas.read_csv takes 3.5 times as long, and accepts cells such as `1e1`, `12.` and `+1`.
+    """
+    text = b"\n".join([*lines, b""])
+    text = text.replace(b".0,", b",").replace(b".0\n", b"\n") if b"." in text else text
+    characters = np.frombuffer(text, np.uint8)
+    ends = np.flatnonzero(characters < ord("0"))  # of the cells
+    digits = np.diff(ends, prepend=-1) - 1  # of each cell
+    wrong = len(ends) != len(lines) * columns or digits.min() < 1 or digits.max() > 3
+    row_ends = characters[ends[columns - 1 :: columns]]
+    if wrong or (row_ends != ord("\n")).any() or text.translate(None, b"0123456789,\n"):
         return None
-    # pandas reads one long column faster than many short ones; it leaves out empty cells.
-    column = io.BytesIO(text)
-    frame = pd.read_csv(column, lineterminator=",", names=[0], dtype=float, na_filter=False)
-    if len(frame) < len(lines) * columns:
-        return None
-    table = frame.to_numpy().reshape(-1, columns)[:, used]
-    return table.astype(np.uint8) if table.max() < 256 else None
+    ones, tens, hundreds = (characters[ends - place] - np.uint16(ord("0")) for place in (1, 2, 3))
+    values = ones + 10 * tens * (digits > 1) + 100 * hundreds * (digits > 2)
+    table = values.astype(np.uint8).reshape(-1, columns)
+    return table[:, used] if values.max() < 256 else None
 
 
 def parse_cells(
