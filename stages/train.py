@@ -12,7 +12,6 @@ from training.epoch_log import EpochLog
 from training.losses import LOSSES
 
 DATA = [f"data/{kind}/x_{split}.npy" for split in ("train", "val") for kind in ("noisy", "split")]
-LOGGED_IMAGES = 10  # validation images in TensorBoard
 
 
 def main() -> None:
@@ -37,15 +36,7 @@ def main() -> None:
     network.summary()
     print(f"training on {device} with {runtime.backend}", flush=True)
 
-    callbacks = []
-    if runtime.tensorboard and cluster.is_first():
-        from training import tensorboard_log
-
-        sections = {"model": model_params, "noise": noise_params, "train": train}
-        values = {name: section.model_dump() for name, section in sections.items()}
-        logged = noisy_val[:LOGGED_IMAGES], clean_val[:LOGGED_IMAGES]
-        callbacks = tensorboard_log.callbacks(model, values, *logged, checkpoint is not None)
-    run_training(model, loop, validation, train, key, checkpoint, callbacks)
+    run_training(model, loop, validation, train, key, checkpoint)
     if cluster.is_first():  # the other machines write nothing
         keras_files.save_model(network, keras_files.AUTOENCODER)
         checkpoints.remove()
@@ -138,8 +129,7 @@ def preparation(
 
 
 def run_training(
-    model: Any, loop: Any, validation: Any, train: params.Train, key: str, checkpoint: Any,
-    callbacks: list[Any],
+    model: Any, loop: Any, validation: Any, train: params.Train, key: str, checkpoint: Any
 ) -> None:  # fmt: skip
     """Trains the model, from the checkpoint if there is one, and logs its losses."""
     from training import fit
@@ -158,7 +148,7 @@ def run_training(
     stop = train.epochs, train.patience
     try:
         with cluster.errors():
-            fit.fit(model, loop, validation, *stop, log.add, save, checkpoint, callbacks)
+            fit.fit(model, loop, validation, *stop, log.add, save, checkpoint)
     except FloatingPointError as error:
         raise InputError(
             f"{error}: lower train.learning_rate (now {train.learning_rate})"

@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     The second to fourth do not need `digits`, which the first one creates meanwhile.
     """
     longest = "search data_sets queue stages interruptions experiments environment pipeline "
-    longest += "dvc_lock photographs exchange verify cluster loops subfolder fit tensorboard"
+    longest += "dvc_lock photographs exchange verify cluster loops subfolder fit"
     positions = {f"test_{name}": position for position, name in enumerate(longest.split())}
     items.sort(key=lambda item: positions.get(item.path.stem, len(positions)))
 

@@ -74,7 +74,7 @@ SECTIONS = {
     "train": "epochs=3 batch_size=64 optimizer=adamw learning_rate=1e-4 schedule=cosine warmup=0.1 "
     "weight_decay=0.01 loss=psnr fresh_noise=true augment.flip=true augment.rotate=true "
     "augment.gray=0.5 augment.shift=2 patience=null precision=mixed_bfloat16 seed=1",
-    "runtime": "backend=jax device=cpu portable=false tensorboard=true",
+    "runtime": "backend=jax device=cpu portable=false",
     "predict": "ensemble=true",
     "robustness": f"images=10 {AMOUNTS} seed=1",
     "classifier": "epochs=1 batch_size=64 learning_rate=0.01 seed=1",
@@ -96,7 +96,6 @@ RERUN = {
     "model": {"train", "export"} | EVALUATION,
     "train": {"train", "export"} | EVALUATION,
     "runtime": {"train", "export", "classifier"} | EVALUATION,
-    "runtime.tensorboard": set[str](),
     "predict": EVALUATION,
     "robustness": {"robustness"},
     "classifier": {"classifier", "classify"},

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -51,7 +51,6 @@ def fit(
     after_epoch: Callable[[float, float], None],
     save: Callable[[Checkpoint], None] = lambda _: None,
     checkpoint: Checkpoint | None = None,
-    callbacks: Iterable[keras.callbacks.Callback] = (),
 ) -> None:
     """Trains a compiled model; a resumed training ends with the same bits as an uninterrupted one.
 
@@ -68,7 +67,7 @@ def fit(
             variable.assign(value)
         first_epoch = epochs if checkpoint["stopped"] else len(checkpoint["losses"])
     stopping = ResumableEarlyStopping(patience, checkpoint)
-    events = keras.callbacks.CallbackList([stopping, *callbacks], model=model, epochs=epochs)
+    events = keras.callbacks.CallbackList([stopping], model=model, epochs=epochs)
     model.stop_training, saved = False, -math.inf
     events.on_train_begin()
     for epoch in range(first_epoch, epochs):

@@ -121,7 +121,6 @@ class Runtime(Section):
     backend: str
     device: str
     portable: bool
-    tensorboard: bool
 
 
 class Predict(Section):
