@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks import gpu, memory, runs, training_step
+from benchmarks import gpu, runs, training_step
 from benchmarks.measure import cell
 from tools import measurements
 from tools.markdown import insert_tables
@@ -16,7 +16,6 @@ from tools.markdown import insert_tables
 BENCHMARKS = {
     "training_step": training_step.training_step,
     "gpu": gpu.training_on_gpu,
-    "memory": memory.data_larger_than_memory,
     "repro": runs.first_repro,
     "whole": runs.whole_guide,
 }
@@ -37,12 +36,12 @@ def table() -> str:
     lines: list[str] = []
     for processor in dict.fromkeys(row.processor for row in rows):
         lines += ["", f"Measured on {processor}:", ""]
-        lines += ["| work | guide's code | compared with | limit | this project | note |"]
-        lines += ["|" + " --- |" * 6]
+        lines += ["| work | guide's code | compared with | this project | note |"]
+        lines += ["|" + " --- |" * 5]
         for row in rows:
             if row.processor == processor:
                 peers = "; ".join(f"{peer} {cell(values)}" for peer, values in row.peers.items())
-                cells = cell(row.guide), peers, cell(row.limit), cell(row.here), row.note
+                cells = cell(row.guide), peers, cell(row.here), row.note
                 lines.append(f"| {row.work} ({row.unit}) | {' | '.join(cells)} |")
     return "\n".join(lines[1:])
 

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 
 BATCH = 128
-STEPS = 375  # per epoch: 48,000 images
 NOISY, CLEAN = "data/noisy/x_train.npy", "data/split/x_train.npy"
 
 Turn = Callable[[], float]
@@ -69,20 +68,6 @@ def here(backend_name: str = "tensorflow", portable: bool = True) -> Turn:
     return partial(time_second, epoch)
 
 
-def matrices() -> Turn:
-    """NumPy's float32 products of 128x512 and 512x512 with the arithmetic of a step."""
-    rng = np.random.default_rng(0)
-    left, right = rng.random((128, 512), np.float32), rng.random((512, 512), np.float32)
-    product = np.empty((128, 512), np.float32)
-
-    def epoch() -> int:
-        for _ in range(15 * STEPS):  # 15 x 67.1 MFLOP; a step takes 128 x 7.87 MFLOP
-            np.matmul(left, right, out=product)
-        return STEPS
-
-    return partial(time_second, epoch)
-
-
 def time_second(epoch: Callable[[], int]) -> float:
     """Calls a function twice; returns the seconds per step of the second call."""
     epoch()
@@ -96,7 +81,6 @@ TRAINERS: dict[str, Callable[[], Turn]] = {
     "here": here,
     "fastest": partial(here, portable=False),
     "jax": partial(here, "jax"),
-    "matrices": matrices,
 }
 
 if __name__ == "__main__":

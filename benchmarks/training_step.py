@@ -1,8 +1,8 @@
-"""One training step: the guide's code, this project, and matrix products alone."""
+"""One training step: the guide's code, this project."""
 
 import contextlib
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.measure import alternately, clone, ratio
@@ -14,14 +14,9 @@ JAX = "`runtime.backend: jax`"
 
 
 @contextlib.contextmanager
-def start_trainer(
-    kind: str, folder: Path, prefix: Sequence[str] = ()
-) -> Iterator[Callable[[], float]]:
-    """Starts `benchmarks.trainers KIND`; each call of the result is a turn.
-
-    A turn returns the milliseconds per step. `prefix` is put before the command.
-    """
-    command = [*prefix, "python", "-m", "benchmarks.trainers", kind]
+def start_trainer(kind: str, folder: Path) -> Iterator[Callable[[], float]]:
+    """Starts `benchmarks.trainers KIND`; a call of the result returns milliseconds per step."""
+    command = ["python", "-m", "benchmarks.trainers", kind]
     with subprocess.Popen(
         command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -47,9 +42,8 @@ def training_step() -> list[Row]:
     """One row; none on a machine with a GPU, see gpu.py."""
     if query_gpus("name"):
         return []
-    times = compare_trainers("guide", "here", "fastest", "jax", "matrices")
-    here, guide, limit = times["here"], times["guide"], times["matrices"]
+    times = compare_trainers("guide", "here", "fastest", "jax")
+    here, guide = times["here"], times["guide"]
     peers = {"`runtime.portable: false`": times["fastest"], JAX: times["jax"]}
-    note = f"{ratio(guide, here):.2f} times the guide's speed, "
-    note += f"{ratio(limit, here):.0%} of the limit's"
-    return [Row(WORK, "ms", here, guide, peers, limit, note)]
+    note = f"{ratio(guide, here):.2f} times the guide's speed"
+    return [Row(WORK, "ms", here, guide, peers, note)]

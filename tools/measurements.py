@@ -23,7 +23,6 @@ class Row:
     here: Values  # of this project
     guide: Values = dataclasses.field(default_factory=list)  # of the guide's code
     peers: dict[str, Values] = dataclasses.field(default_factory=dict)  # of other contenders
-    limit: Values = dataclasses.field(default_factory=list)  # a bound to compare with
     note: str = ""
     processor: str = ""  # filled in by `save`
 
