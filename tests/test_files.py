@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from denoiser.base import files
 from denoiser.base.errors import InputError
 from pipeline.base import npy
+from tests.conftest import ROOT
 
 
 def test_atomic_write_replaces_only_on_success_and_not_through_links(workspace: Path) -> None:
@@ -32,6 +35,29 @@ def test_atomic_write_replaces_only_on_success_and_not_through_links(workspace: 
             path.write_text("new")
         assert Path(name).read_text() == "new"
     assert Path("cached").read_text() == "cached"
+
+
+def test_processes_that_write_beside_each_other_use_different_files(workspace: Path) -> None:
+    """Also with long names that end alike; what a killed process left is removed."""
+    code = f"""
+import os, sys
+sys.path.insert(0, {str(ROOT)!r})
+from denoiser.base import files
+for name in ("a" * 100 + "z" * 100, "b" * 100 + "z" * 100):
+    files.atomic_write(name).__enter__().write_text(name)
+os._exit(0)  # like a kill
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    left = {path.read_text() for path in Path().glob(".tmp-*")}
+    assert {name[0] for name in left} == {"a", "b"}
+    with files.atomic_write("a" * 100 + "z" * 100) as path, files.atomic_write("c") as other:
+        assert path != other
+        path.touch()
+        other.touch()
+        assert len(list(Path().glob(".tmp-*"))) == 3  # b, a of this process, c
+    with files.atomic_write("b" * 100 + "z" * 100) as path:
+        path.touch()
+    assert not list(Path().glob(".tmp-*"))
 
 
 def test_names_of_255_bytes_can_be_written(workspace: Path) -> None:

@@ -2,7 +2,9 @@
 
 import contextlib
 import errno
+import hashlib
 import os
+import platform
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,9 +22,8 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     DVC's cache. Raises InputError if the disk is full.
     """
     final = Path(path)
-    temporary = final.with_name(f".tmp-{final.name[-60:]}")  # a name has at most 255 bytes
     final.parent.mkdir(parents=True, exist_ok=True)
-    remove(temporary)
+    temporary = temporary_path(final)
     try:
         yield temporary
         if final.is_dir():
@@ -36,6 +37,34 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
                 "free some disk space and try again"
             ) from error
         raise
+
+
+def temporary_path(final: Path) -> Path:
+    """A path beside `final` that no other process uses, with the same suffix.
+
+    Removes what a process of this computer left there when it was killed.
+    """
+    # A hash, because a name has at most 255 bytes; one for each computer that shares the folder.
+    key = f"{platform.node()} {final.name}".encode(errors="surrogateescape")
+    start = f".tmp-{hashlib.sha256(key).hexdigest()[:16]}-"
+    for left in final.parent.glob(f"{start}*"):
+        if not is_running(int(left.name.removeprefix(start).partition(".")[0])):
+            remove(left)
+    temporary = final.with_name(f"{start}{os.getpid()}{final.suffix[:10]}")
+    remove(temporary)
+    return temporary
+
+
+def is_running(process: int) -> bool:
+    """Whether a process with this ID runs; on Windows, where signals end a process, always True."""
+    if os.name != "nt":
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            pass
+    return True
 
 
 def remove(path: Path) -> None:
