@@ -18,6 +18,7 @@ from optuna.trial import TrialState
 from denoiser.base.errors import InputError
 from tests.conftest import Clone
 from tools import search
+from tools.command import set_params as change_params
 
 SPACE = {
     "train.learning_rate": {"low": 0.0001, "high": 0.01, "log": True},
@@ -152,7 +153,12 @@ def test_a_study_cannot_change_its_space_and_needs_a_database(
     for _ in range(2):
         open_study(workspace)
     write(workspace, base=["train.epochs=3"])
-    with pytest.raises(InputError, match="'small' was started with another base or space"):
+    with pytest.raises(InputError, match="'small' was started with another base, space or params"):
+        open_study(workspace)
+    write(workspace)
+    open_study(workspace)
+    change_params(workspace, noise={"amount": 0.5})
+    with pytest.raises(InputError, match="'small' was started with another base, space or params"):
         open_study(workspace)
     write(workspace, base=["train.epochs=3"], study="other")
     open_study(workspace)

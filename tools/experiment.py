@@ -35,6 +35,8 @@ from tools.measurements import processor
 PRESETS = Path("presets")
 SCORES, ROBUSTNESS, IMAGES = (PRESETS / name for name in ("scores.csv", "robustness.csv", "images"))
 NO_DATA = "pictures"  # the preset of `make train`, which has no scores
+# What decides a result. A preset may be committed with its scores.
+INPUTS = "denoiser training pipeline stages dvc.yaml params.yaml *.dvc requirements.txt".split()
 IMAGE_COUNT = 10  # test images per method
 DIGITS = 10  # significant digits of the numbers in the CSVs
 
@@ -80,7 +82,7 @@ def run_experiment(name: str, changes: list[str]) -> float | None:
 
     Returns the minutes of its training, None if DVC had its result. Raises InputError if it fails.
     """
-    check_history()
+    check_repository()
     remove_experiment(name)
     command, starts = ["dvc", *arguments(name, changes)], list[tuple[str, float]]()
     unbuffered = os.environ | {"PYTHONUNBUFFERED": "1"}
@@ -97,12 +99,22 @@ def run_experiment(name: str, changes: list[str]) -> float | None:
     return None
 
 
-def check_history() -> None:
-    """Raises InputError in a shallow clone, in which `dvc exp run --temp` records nothing."""
+def check_repository() -> None:
+    """Raises InputError unless an experiment would be recorded, and belong to the last commit.
+
+    `dvc exp run --temp` records nothing in a shallow clone. Its result includes changes that are
+    not committed, so the scores would be those of other code, parameters or data.
+    """
     if output("git", "rev-parse", "--is-shallow-repository").strip() == "true":
         raise InputError(
             "this clone is shallow, so DVC would not record the experiment: "
             "run `git fetch --unshallow` first"
+        )
+    changed = output("git", "diff", "--name-only", "--relative", "HEAD", "--", *INPUTS).split()
+    if changed:
+        raise InputError(
+            f"{', '.join(changed)}: commit these changes, or restore the files, because the scores "
+            "are stored as those of the last commit"
         )
 
 
@@ -173,13 +185,8 @@ def former_minutes(preset: str, values: dict[str, Any]) -> float:
 
 
 def code_of(commit: str) -> str:
-    """The short hash of the commit from which an experiment started.
-
-    A "+" follows it if the code had changes that were not committed.
-    """
-    base = f"{commit}^"
-    changed = output("git", "diff", "--name-only", base, commit, "--", "*.py", "dvc.yaml")
-    return output("git", "rev-parse", "--short=7", base).strip() + ("+" if changed else "")
+    """The short hash of the commit from which an experiment started."""
+    return output("git", "rev-parse", "--short=7", f"{commit}^").strip()
 
 
 def read_rows(path: Path) -> pd.DataFrame:

@@ -31,7 +31,7 @@ from pipeline.base import params
 from pipeline.base.process import OWNER, run_main
 from stages.check import find_mistakes
 from tools.command import read_committed
-from tools.experiment import arguments, check_history, commit_of, expand, remove_experiment
+from tools.experiment import arguments, check_repository, commit_of, expand, remove_experiment
 
 FILE = "search.yaml"
 LOSSES = "metrics/training/plots/metrics/val_loss.tsv"
@@ -67,7 +67,7 @@ def main() -> None:
     trials = int(sys.argv[1])
     storage = sys.argv[2] if len(sys.argv) > 2 else "sqlite:///search.db"
     search = read()
-    check_history()
+    check_repository()
     # Ctrl-C ends the process like a kill. Otherwise, Optuna would record a failed trial.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     study = open_study(search, storage)
@@ -133,7 +133,7 @@ def check_values(search: Search) -> None:
 
 
 def open_study(search: Search, url: str) -> optuna.Study:
-    """Opens or creates a study. Raises InputError if it exists with another search space."""
+    """Opens or creates a study. Raises InputError if it exists with other parameters."""
     storage = open_storage(url)
     try:
         study = optuna.create_study(
@@ -146,11 +146,11 @@ def open_study(search: Search, url: str) -> optuna.Study:
         )
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:  # read-only
         raise InputError(f"STORAGE: {error.__cause__ or error}") from error
-    definition = search.model_dump(exclude={"study"})
+    definition = search.model_dump(exclude={"study"}) | {"params": params.load_yaml(params.FILE)}
     if study.user_attrs.get("definition", definition) != definition:
         raise InputError(
-            f"{FILE}: the study '{search.study}' was started with another base or space; "
-            "give this study another name"
+            f"{FILE}: the study '{search.study}' was started with another base, space or "
+            f"{params.FILE}, so its scores are not comparable: give this study another name"
         )
     study.set_user_attr("definition", definition)
     return study
