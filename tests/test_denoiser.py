@@ -1,5 +1,6 @@
 """The class `Denoiser` and the models that come with the package."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 from PIL import Image
 
@@ -35,19 +35,15 @@ def test_an_image_keeps_its_mode_and_transparency(half: Denoiser, mode: str) -> 
     image = image if mode == "I;16" else image.convert("RGB" if mode == "P" else mode).convert(mode)
     result = half(image)
     assert result.mode == {"P": "RGB", "1": "L"}.get(mode, mode)
-    expected = np.asarray(image.convert(result.mode)).astype(float)
+    expected = np.asarray(image.convert(result.mode)) / 2
     if mode.endswith("A"):
-        expected[..., :-1] /= 2
-    else:
-        expected /= 2
+        expected[..., -1] *= 2
     np.testing.assert_allclose(np.asarray(result), expected, atol=0.51)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, ">u2", np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("shape", [(5, 6), (5, 6, 1), (5, 6, 3)])
-def test_an_array_keeps_its_shape_and_dtype(
-    half: Denoiser, dtype: Any, shape: tuple[int, ...]
-) -> None:
+def test_an_array_keeps_shape_and_dtype(half: Denoiser, dtype: Any, shape: tuple[int, ...]) -> None:
     white = {"u1": 255, "u2": 65535}.get(np.dtype(dtype).str[1:], 1)
     array: np.ndarray = (RNG.random(shape) * white).astype(dtype)
     for strength in (0.0, 0.25, 1.0):
@@ -80,13 +76,11 @@ def photograph() -> np.ndarray:
 
 
 def test_photo_removes_the_noise_of_cameras() -> None:
-    gains = []
-    for seed in range(8):
-        clean, noisy = camera.take_picture(photograph(), [seed])
-        floats = [image / 255 for image in (clean, noisy, Denoiser()(noisy))]
-        before, after = (scores.psnr(floats[0][None], image[None]) for image in floats[1:])
-        gains.append(float(after[0] - before[0]))
-    assert np.mean(gains) > 1.5
+    pictures = [camera.take_picture(photograph(), [seed]) for seed in range(8)]
+    clean, noisy = np.swapaxes(pictures, 0, 1)
+    denoised = np.stack([Denoiser()(image) for image in noisy])
+    before, after = (scores.psnr(clean / 255, images / 255) for images in (noisy, denoised))
+    assert np.mean(after - before) > 1.5
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -107,22 +101,13 @@ def test_document_makes_the_paper_white() -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_each_model_is_small_and_states_its_noise(name: str) -> None:
-    path = model.FOLDER / f"{name}.onnx"
-    assert path.stat().st_size < 8_000_000
-    metadata = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
-    assert (
-        metadata["noise"]
-        == {
-            "photo": "camera",
-            "photo-gaussian": "gaussian 0 to 0.215686, not clipped",
-            "document": "pairs",
-        }[name]
-    )
+    assert (model.FOLDER / f"{name}.onnx").stat().st_size < 8_000_000
+    noises = {"photo": "camera", "document": "pairs"}
+    noises["photo-gaussian"] = "gaussian 0 to 0.215686, not clipped"
+    assert Denoiser(name).metadata["noise"] == noises[name]
 
 
-def test_a_missing_cuda_library_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_missing_library_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runtime = SimpleNamespace(__file__=f"{tmp_path}/__init__.py", preload_dlls=lambda: print("x"))
     assert "onnxruntime_providers_shared" in load_cuda(runtime)
     assert capsys.readouterr().out == ""
@@ -145,9 +130,7 @@ def test_the_installed_command_denoises_and_names_missing_packages(tmp_path: Pat
     assert (done.returncode, done.stderr) == (0, "")
     result = np.asarray(Image.open(tmp_path / "photo-denoised.png"))
     np.testing.assert_allclose(result, Denoiser()(photograph()), atol=1)
-    for option, package in (("--noisy", "scikit-image"), ("--page", "gradio")):
-        words = ["photo.png", option] if option == "--noisy" else [option]
+    for words, package in ((["photo.png", "--noisy"], "scikit-image"), (["--page"], "gradio")):
         done = denoise(*words)
         assert done.returncode == 1
-        assert done.stderr.strip().endswith(f"pip install {package}")
-        assert len(done.stderr.splitlines()) == 1
+        assert re.fullmatch(f".*pip install {package}\n", done.stderr)

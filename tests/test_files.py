@@ -1,10 +1,10 @@
 """denoiser/base/files.py and pipeline/base/npy.py."""
 
 import contextlib
-import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,17 +16,13 @@ from tests.conftest import ROOT
 
 
 def test_atomic_write_replaces_only_on_success_and_not_through_links(workspace: Path) -> None:
-    for name, fails, kept in (("a", False, "a"), ("b", True, "a"), ("c", False, "c")):
-        result = pytest.raises(OSError) if fails else contextlib.nullcontext()
-        with result, files.atomic_write("out/folder") as path:
+    for name, kept in (("a", "a"), ("fails", "a"), ("c", "c")):
+        with contextlib.suppress(OSError), files.atomic_write("out/folder") as path:
             path.mkdir()
             (path / name).touch()
-            if fails:
+            if name == "fails":
                 raise OSError
-        assert [str(path) for path in Path("out").rglob("*")] == [
-            "out/folder",
-            f"out/folder/{kept}",
-        ]
+        assert sorted(map(str, Path("out").rglob("*"))) == ["out/folder", f"out/folder/{kept}"]
     Path("cached").write_text("cached")
     Path("hard").hardlink_to("cached")
     Path("soft").symlink_to("cached")
@@ -80,21 +76,17 @@ def test_npy_files_are_compatible_with_numpy(workspace: Path, rows: int) -> None
 
 
 ROWS = np.zeros((10, 4))
-OTHER_KINDS = [np.array([None, 1]), np.asfortranarray(np.eye(3)), np.float32(1)]
+OTHER_KINDS: list[Any] = [np.array([None, 1]), np.asfortranarray(np.eye(3)), np.float32(1)]
 
 
-@pytest.mark.parametrize(
-    ("array", "size"),
-    [*((array, None) for array in OTHER_KINDS), *((ROWS, size) for size in (0, 5, 100, 447))],
-)
-def test_rejects_npy_files_of_other_kinds_and_truncated_ones(
-    workspace: Path, array: np.ndarray, size: int | None
-) -> None:
-    np.save("x.npy", array, allow_pickle=True)
-    if size is not None:
-        os.truncate("x.npy", size)
-    with pytest.raises(InputError, match=r"^x\.npy "):
-        npy.open_npy("x.npy")
+def test_rejects_npy_files_of_other_kinds_and_truncated_ones(workspace: Path) -> None:
     np.savez("archive.npz", ROWS)
-    with pytest.raises(InputError, match=r"^archive\.npz "):
-        npy.open_npy("archive.npz")
+    contents = [Path("archive.npz").read_bytes()]
+    for array in (*OTHER_KINDS, ROWS):
+        np.save("x.npy", array, allow_pickle=True)
+        contents.append(Path("x.npy").read_bytes())
+    whole = contents.pop()
+    for content in (*contents, *(whole[:size] for size in (0, 5, 100, 447))):
+        Path("x.npy").write_bytes(content)
+        with pytest.raises(InputError, match=r"^x\.npy "):
+            npy.open_npy("x.npy")

@@ -65,7 +65,6 @@ NAMES = """
 +plot.size=3  plot.size is not a parameter
 ~train.augment.shift  train.augment.shift is missing
 model.kind=u-net  model.kind: 'u-net' is not one of dense, conv, unet (did you mean 'unet'?)
-plot.colormap=red  plot.colormap: 'red' is not one of binary, gray
 """
 
 
@@ -83,28 +82,20 @@ noise.kind=masking noise.amount=1.1 -> noise.amount=1
 noise.amount=25 -> noise.amount=25/255
   noise.amount is 25.0: the amount of uniform noise must be from 0 to 2, as a fraction of white; \
 write 25/255 for 25 of 255 levels
-noise.amount=[0,55] -> noise.amount=[0,55/255]
-  noise.amount is (0.0, 55.0): the amount of uniform noise must be from 0 to 2
 robustness.amounts.gaussian=[15] -> robustness.amounts.gaussian=[15/255,1]
   robustness.amounts.gaussian is [15.0]: the amount of gaussian noise must be from 0 to 2
 noise.kind=salt_and_pepper noise.amount=[0.5,1.1] -> noise.amount=[0.5,1]
   noise.amount is (0.5, 1.1): the amount of salt_and_pepper noise
 fetch.source=none load.train=./data/raw/train.csv load.test=my/test.csv -> load.train=my/train.csv
   load.train is ./data/raw/train.csv, which is empty with fetch.source 'none'
-fetch.source=none load.train=my/train.csv -> load.test=my/test.csv
-  load.test is data/raw/test.csv, which is empty with fetch.source 'none'
 load.noisy_train=data/noisy/train -> load.noisy_train=my/train.csv
   load.noisy_train is data/noisy/train, in a folder that a stage replaces
-load.train=./data/split -> load.train=my/train.csv
-  load.train is ./data/split, in a folder that a stage replaces
 load.test=data/../data/images/x -> load.test=my/test.csv
   load.test is data/../data/images/x, in a folder that a stage replaces
 load.test=my/pictures -> load.test=my/tracked/pictures
   load.test is my/pictures, which does not exist
 noise.kind=pairs load.noisy_test=my/test.csv -> load.noisy_train=my/train.csv
   noise.kind is 'pairs', but load.noisy_train and load.train are both data/raw/train.csv
-noise.kind=pairs load.noisy_train=my/train.csv -> load.noisy_test=my/test.csv
-  noise.kind is 'pairs', but load.noisy_test and load.test are both data/raw/test.csv
 noise.kind=pairs load.train=my/train.csv load.test=my/test.csv train.fresh_noise=true -> \
 train.fresh_noise=false
   train.fresh_noise adds synthetic noise, which noise.kind 'pairs' excludes
@@ -121,12 +112,9 @@ model.kind=unet model.residual=true -> train.loss=psnr
 """
 
 
-@pytest.mark.parametrize(
-    ("invalid", "remedy", "message"), re.findall("(.*) -> (.*)\n  (.*)", CONTRADICTIONS)
-)
-def test_rejects_values_that_contradict_each_other(
-    workspace: Path, invalid: str, remedy: str, message: str
-) -> None:
+@pytest.mark.parametrize("case", re.findall("(.*) -> (.*)\n  (.*)", CONTRADICTIONS))
+def test_rejects_contradictions(workspace: Path, case: tuple[str, str, str]) -> None:
+    invalid, remedy, message = case
     for name in ("train.csv", "test.csv"):
         write_csv(Path("my", name), 1)
     Path("my/tracked.dvc").touch()  # DVC tracks the folder, and can restore it
@@ -148,15 +136,13 @@ def test_reports_all_missing_and_unknown_names_and_files_without_sections(worksp
         assert check_error().startswith("params.yaml ")
 
 
-def test_amounts_of_noise_may_be_fractions(workspace: Path) -> None:
+def test_amounts_of_noise_may_be_fractions_and_numbers_have_exponents(workspace: Path) -> None:
     changes = ["noise.amount=[15/255,1/2]", "robustness.amounts.gaussian=[25/255,1]"]
     apply_overrides(workspace / "params.yaml", changes)
     np.testing.assert_array_equal(params.read(params.Noise).amount, [15 / 255, 0.5])
     assert params.read(params.Robustness).amounts["gaussian"] == [25 / 255, 1]
-
-
-@pytest.mark.parametrize("spelling", ["1e-3", "0.001", "1E-3", "1.0e-03", ".1e-2"])
-def test_reads_numbers_as_dvc_does(workspace: Path, spelling: str) -> None:
     path = workspace / "params.yaml"
-    path.write_text(path.read_text().replace("learning_rate: 0.001", f"learning_rate: {spelling}"))
-    assert params.read(params.Train).learning_rate == 0.001
+    text = path.read_text()
+    for spelling in ("1e-3", "1E-3", "1.0e-03", ".1e-2"):  # of YAML 1.2, as DVC reads them
+        path.write_text(text.replace("learning_rate: 0.001", f"learning_rate: {spelling}"))
+        assert params.read(params.Train).learning_rate == 0.001

@@ -35,10 +35,6 @@ def random(*shape: int) -> Float32:
     return RNG.random(shape, np.float32)
 
 
-def denoise(denoiser: Denoiser, image: Float32, average: bool = False) -> Float32:
-    return join(denoiser.bands(image, ensemble=average))
-
-
 def join(bands: Iterator[Float32]) -> Float32:
     return np.concatenate(list(bands))
 
@@ -47,38 +43,30 @@ def blend(image: Float32, network: Network, side: int) -> Float32:
     return join(tiles.blend(image, network, side, lambda _: None))
 
 
-# Tiles of a fixed size
-
-
 @given(st.integers(1, 70), st.integers(1, 70), st.integers(1, 12), st.sampled_from([1, 3]))
-def test_tiles_of_an_identity_network_give_the_image(
-    height: int, width: int, side: int, channels: int
-) -> None:
+def test_tiles_of_an_identity_network(height: int, width: int, side: int, channels: int) -> None:
     image = random(height, width, channels)
     np.testing.assert_allclose(blend(image, Recorder(), side), image, atol=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(16, 160, 1), (160, 16, 1)])
-def test_tiles_show_no_seams(shape: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize("axis", [0, 1])
+def test_tiles_show_no_seams(axis: int) -> None:
     """Black and white tiles alternate; the denoised image changes gradually."""
     colors = itertools.cycle([0, 1])
 
     def network(images: Float32) -> Float32:
         return np.stack([np.full_like(image, next(colors)) for image in images])
 
-    denoised = blend(np.zeros(shape, np.float32), network, 16)
+    denoised = blend(np.zeros((160, 16, 1) if axis == 0 else (16, 160, 1), np.float32), network, 16)
     assert denoised.min() == 0
     assert denoised.max() > 0.8
-    assert np.abs(np.diff(denoised, axis=np.argmax(shape))).max() < 0.2
+    assert np.abs(np.diff(denoised, axis=axis)).max() < 0.2
 
 
 def test_an_image_smaller_than_a_tile_is_mirrored() -> None:
     image, network = np.array([[[0.25], [0.5], [0.75]]], np.float32), Recorder()
     np.testing.assert_allclose(blend(image, network, 4), image, atol=1e-7)
     np.testing.assert_array_equal(network.inputs[0][0, :, :, 0] * 4, [[1, 2, 3, 3]] * 4)
-
-
-# Tiles of networks of any size
 
 
 @given(st.integers(1, 3000), st.integers(0, 20), st.sampled_from([1, 2, 4, 8]))
@@ -102,7 +90,6 @@ def test_an_axis_is_divided_evenly() -> None:
     side, spans = tiles.spans(1500, limit=384, margin=28, scale=4)
     assert side == 292 + 2 * 28
     assert [start for start, _, _ in spans] == [0, 292, 584, 876, 1152]
-    assert [stop for _, _, stop in spans] == [320, 612, 904, 1196, 1500]
 
 
 @pytest.mark.parametrize("size", [(199, 383), (3000, 2), (2, 3000)])
@@ -113,12 +100,8 @@ def test_tiles_are_small_and_their_progress_adds_up(size: tuple[int, int]) -> No
     shapes = [images.shape for images in network.inputs]
     assert shapes == [(1, 200, 384, 1)] or size != (199, 383)
     assert max(map(max, shapes)) <= tiles.TILE
-    assert sum(done) == image.size
     join(tiles.blend(image, network, 28, done.append))
     assert sum(done) == 2 * image.size
-
-
-# Models
 
 
 def load_filter(folder: Path, scale: int, channels: int) -> Denoiser:
@@ -140,9 +123,8 @@ def whole(denoiser: Denoiser, image: Float32, average: bool = False) -> Float32:
     return np.clip(result[0, :height, :width], 0, 1)
 
 
-@pytest.mark.parametrize("scale", [1, 2, 4])
-@pytest.mark.parametrize("channels", [1, 3])
-def test_tiles_equal_the_whole_image(
+@pytest.mark.parametrize(("channels", "scale"), [(1, 1), (1, 4), (3, 1), (3, 2)])
+def test_convolve(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channels: int, scale: int
 ) -> None:
     monkeypatch.setattr(tiles, "TILE", 16)
@@ -150,39 +132,38 @@ def test_tiles_equal_the_whole_image(
     for size in ((1, 1), (1, 9), (61, 97), (98, 230), (5, 301)):
         image = random(*size, channels)
         for average in (False, True):
-            expected = whole(denoiser, image, average)
-            np.testing.assert_allclose(denoise(denoiser, image, average), expected, atol=1e-6)
+            actual = join(denoiser.bands(image, ensemble=average))
+            np.testing.assert_allclose(actual, whole(denoiser, image, average), atol=1e-6)
 
 
 def test_models_of_gray_and_color_images_denoise_both(tmp_path: Path) -> None:
     color, gray = random(10, 14, 3), random(10, 14, 1)
     denoiser = load_filter(tmp_path, 2, channels=1)
     planes = [whole(denoiser, color[:, :, [number]]) for number in range(3)]
-    np.testing.assert_allclose(denoise(denoiser, color), np.concatenate(planes, 2), atol=1e-6)
+    np.testing.assert_allclose(denoiser(color), np.concatenate(planes, 2), atol=1e-6)
     denoiser = load_filter(tmp_path, 2, channels=3)
     mean = whole(denoiser, np.repeat(gray, 3, axis=2)).mean(axis=2, keepdims=True)
-    np.testing.assert_allclose(denoise(denoiser, gray), mean, atol=1e-6)
+    np.testing.assert_allclose(denoiser(gray), mean, atol=1e-6)
 
 
-def test_a_file_that_is_no_denoiser_and_a_missing_gpu_are_refused(
+def refused(path: str, message: str, device: str = "auto") -> None:
+    with pytest.raises(InputError, match=message):
+        Denoiser(path, device)
+
+
+def test_refuses_other_files_and_a_missing_gpu(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = f"{tmp_path}/model.onnx"
-    with pytest.raises(
-        InputError, match=r"model.onnx: no such model; pass photo, photo-gaussian, document or"
-    ):
-        Denoiser(path)
-    with pytest.raises(InputError, match="`dvc repro export`.* pass models/denoiser.onnx"):
-        Denoiser(f"{tmp_path}/gone.keras")
+    refused(path, "model.onnx: no such model; pass photo, photo-gaussian, document or")
+    refused(f"{tmp_path}/gone.keras", "`dvc repro export`.* pass models/denoiser.onnx")
     for content in (b"", b"\x08\x08 no model", bytes(1000)):
         Path(path).write_bytes(content)
-        with pytest.raises(InputError, match="model.onnx cannot be loaded"):
-            Denoiser(path)
+        refused(path, "model.onnx cannot be loaded")
     complete = {"channels": 1, "scale": 2}  # but for the radius
     for metadata in ({}, {"channels": 1}, complete, {"channels": 1, "side": "x"}):
         onnx_models.save_half(path, **metadata)
-        with pytest.raises(InputError, match="model.onnx is not a denoiser of this project"):
-            Denoiser(path)
+        refused(path, "model.onnx is not a denoiser of this project")
     onnx_models.save_half(path, side=6, channels=1)
     foreign = onnx.load(path)
     for shape, name in ((("n", 28, 28, 1), "noisy"), (("n", 6, 6), "noisy"), (("n", 6, 6, 1), "x")):
@@ -190,18 +171,12 @@ def test_a_file_that_is_no_denoiser_and_a_missing_gpu_are_refused(
         foreign.graph.input[0].CopyFrom(onnx.helper.make_tensor_value_info(name, kind, shape))
         foreign.graph.node[0].input[0] = name
         onnx.save(foreign, path)
-        with pytest.raises(InputError, match="model.onnx is not a denoiser of this project"):
-            Denoiser(path)
+        refused(path, "model.onnx is not a denoiser of this project")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     onnx_models.save_half(path, side=6, channels=1)
     assert Denoiser(path, "auto").session.get_providers() == ["CPUExecutionProvider"]
-    with pytest.raises(InputError, match="the GPU cannot be used: the package onnxruntime is inst"):
-        Denoiser(path, "gpu")
-    with pytest.raises(InputError, match="the device is 'cuda', but it must be auto, cpu, gpu"):
-        Denoiser(path, "cuda")
-
-
-# Ensembles
+    refused(path, "the GPU cannot be used: the package onnxruntime is inst", "gpu")
+    refused(path, "the device is 'cuda', but it must be auto, cpu, gpu", "cuda")
 
 
 def test_an_ensemble_is_the_mean_over_flips_and_turns_that_are_turned_back() -> None:
@@ -213,8 +188,8 @@ def test_an_ensemble_is_the_mean_over_flips_and_turns_that_are_turned_back() -> 
     np.testing.assert_allclose(ensemble(image, Recorder()), image, atol=1e-6)
 
 
-@pytest.mark.parametrize("average", [False, True])
-def test_a_predictor_clips_its_result(average: bool) -> None:
-    predict = predictor(lambda images: images * 2 - np.float32(0.5), average, "m")
+def test_a_predictor_clips_its_result() -> None:
     images = np.array([0, 0.5, 0.625, 1], np.float32).reshape(4, 1, 1, 1)
-    np.testing.assert_allclose(predict(images).ravel(), [0, 0.5, 0.75, 1])
+    for average in (False, True):
+        predict = predictor(lambda images: images * 2 - np.float32(0.5), average, "m")
+        np.testing.assert_allclose(predict(images).ravel(), [0, 0.5, 0.75, 1])
