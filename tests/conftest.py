@@ -18,6 +18,7 @@ import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from pipeline.base import params
 from tools.command import set_params as change_params
@@ -46,7 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     The second to fourth do not need `digits`, which the first one creates meanwhile.
     """
     longest = "search data_sets queue stages interruptions experiments environment pipeline "
-    longest += "dvc_lock photographs exchange verify cluster loops subfolder fit"
+    longest += "photographs exchange verify cluster loops fit"
     positions = {f"test_{name}": position for position, name in enumerate(longest.split())}
     items.sort(key=lambda item: positions.get(item.path.stem, len(positions)))
 
@@ -109,8 +110,8 @@ class Clone:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, folder / name)
         clone.set_params(**sections)
-        for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "a clone"]):
-            clone.run("git", *command)
+        clone.run("git", "init", "-q")
+        clone.commit("a clone")
         return clone
 
     @classmethod
@@ -127,6 +128,10 @@ class Clone:
         """The git reference of an experiment."""
         pattern = f"refs/exps/**/{name}"
         return self.run("git", "for-each-ref", "--format=%(refname)", pattern).strip()
+
+    def committed(self, experiment: str, path: str) -> Any:
+        """The content of a YAML or JSON file of an experiment."""
+        return yaml.safe_load(self.run("git", "show", f"{self.experiment(experiment)}:{path}"))
 
     def read_lock(self) -> str:
         return (self.folder / "dvc.lock").read_text()
@@ -154,12 +159,28 @@ class Clone:
         assert "Traceback" not in text
         return text
 
+    def commit(self, message: str) -> None:
+        """Commits all files that Git does not ignore."""
+        self.run("git", "add", "-A")
+        self.run("git", "commit", "-qm", message)
+
     def start(self, *command: str) -> "subprocess.Popen[str]":
         """Starts a command as the leader of a new process group."""
         return subprocess.Popen(
             command, cwd=self.folder, env=self.env, text=True, start_new_session=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
+
+
+def wait_for(process: "subprocess.Popen[str]", start: str) -> str:
+    """Waits for a line that starts so, and returns the output until then."""
+    output = ""
+    assert process.stdout is not None
+    for line in process.stdout:
+        output += line
+        if line.startswith(start):
+            return output
+    raise AssertionError(output)
 
 
 @pytest.fixture(scope="session")
@@ -175,7 +196,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Clone:
             # Enough epochs to interrupt training several times.
             sections = FAST | {"fetch": {"source": "digits"}, "train": {"epochs": 15}}
             clone = Clone.of_workspace(tmp_path_factory.mktemp("digits"), **sections)
-            clone.run("dvc", "repro", env=offline(tmp_path_factory.mktemp("home")))
+            clone.run("dvc", "repro", env=offline(clone.folder / ".dvc/tmp/home"))
             shared.write_text(str(clone.folder))
     return Clone(Path(shared.read_text()))
 
@@ -183,7 +204,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Clone:
 def offline(home: Path) -> dict[str, str]:
     """The environment of a user with this home, on a machine without a network and apt-get."""
     tools = home / "bin"
-    tools.mkdir()
+    tools.mkdir(parents=True)
     for tool in ("env", "git", "sh"):
         (tools / tool).symlink_to(str(shutil.which(tool)))
     proxy = "http://127.0.0.1:9"  # the port `discard`, where nothing answers
@@ -191,21 +212,21 @@ def offline(home: Path) -> dict[str, str]:
     return {"HOME": str(home), "PATH": path, "http_proxy": proxy, "https_proxy": proxy}
 
 
-def run_stage(name: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs `python -m stages name` in the current folder, with the project's code."""
-    command = [sys.executable, "-m", "stages", name]
+def run_python(*words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs Python in the current folder, with the project's code."""
     env = os.environ | {"PYTHONPATH": str(ROOT)} | (env or {})
-    return subprocess.run(command, env=env, capture_output=True, text=True)
+    return subprocess.run([sys.executable, *words], env=env, capture_output=True, text=True)
+
+
+def run_stage(name: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return run_python("-m", f"stages.{name}", env=env)
 
 
 def run_stages(*names: str, env: dict[str, str] | None = None) -> str:
     """Runs stages, which must succeed, and returns their output."""
-    output = ""
-    for name in names:
-        done = run_stage(name, env)
-        assert done.returncode == 0, done.stderr
-        output += done.stdout
-    return output
+    runs = [run_stage(name, env) for name in names]
+    assert not any(done.returncode for done in runs), [done.stderr for done in runs]
+    return "".join(done.stdout for done in runs)
 
 
 def error_line(done: subprocess.CompletedProcess[str]) -> str:

@@ -1,9 +1,7 @@
-"""denoiser/classical.py, compared with scikit-learn and by hand, and stages/baselines.py."""
+"""pipeline/classical.py, compared with scikit-learn and by hand, and stages/baselines.py."""
 
-import contextlib
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -25,19 +23,14 @@ NOISY = noise.add_noise(CLEAN, "gaussian", 0.1, np.random.default_rng(1))
 LINEAR = classical.Linear(zip(*(np.split(x, [7, 100]) for x in (NOISY, CLEAN)), strict=True), 16)
 
 
-@pytest.mark.parametrize(
-    ("method", "setting"),
-    [("ridge", 1e-4), ("ridge", 0.1), ("ridge", 10), ("pca", 1), ("pca", 3), ("pca", 16)],
-)
-def test_linear_methods_equal_scikit_learn(method: str, setting: Any) -> None:
+def test_linear_methods_equal_scikit_learn() -> None:
     noisy, clean = (images.reshape(300, 16).astype(float) for images in (NOISY, CLEAN))
-    if method == "ridge":
-        model = Ridge(setting * noisy.var(axis=0).mean() * len(noisy))
-    else:
-        model = make_pipeline(PCA(setting), LinearRegression())
-    expected = model.fit(noisy, clean).predict(noisy).reshape(NOISY.shape)
-    denoised = getattr(LINEAR, method)(setting)(NOISY)
-    np.testing.assert_allclose(denoised, expected.clip(0, 1), atol=1e-5)
+    scale = noisy.var(axis=0).mean() * len(noisy)
+    models = [(LINEAR.ridge(x), Ridge(x * scale)) for x in (1e-4, 0.1, 10)]
+    models += [(LINEAR.pca(n), make_pipeline(PCA(n), LinearRegression())) for n in (1, 3, 16)]
+    for denoise, model in models:
+        expected = model.fit(noisy, clean).predict(noisy).reshape(NOISY.shape)
+        np.testing.assert_allclose(denoise(NOISY), expected.clip(0, 1), atol=1e-5)
 
 
 def test_pca_accepts_constant_pixels() -> None:
@@ -60,26 +53,22 @@ def test_filters_smooth_each_image_and_each_channel_separately(name: str) -> Non
         np.testing.assert_allclose(method(images[plane], setting), filtered[plane], atol=1e-6)
 
 
-@pytest.mark.parametrize("weight", [0.05, 0.2, 1])
-def test_total_variation_equals_scikit_image(weight: float) -> None:
+def test_total_variation_equals_scikit_image() -> None:
     images = RNG.random((4, 12, 9, 1), np.float32)
-    # scikit-image returns the image before the last of its iterations.
-    settings = {"weight": weight, "eps": 0, "max_num_iter": classical.TV_ITERATIONS + 1}
-    expected = [denoise_tv_chambolle(image[:, :, 0], **settings) for image in images]
-    denoised = classical.total_variation(images, weight)
-    np.testing.assert_allclose(denoised[..., 0], expected, atol=1e-5)
-
-
-def test_affine_correction_of_constant_images_gives_the_mean() -> None:
-    constant = np.full_like(CLEAN, 0.3)
-    correct = classical.affine_correction(constant, CLEAN)
-    np.testing.assert_allclose(correct(constant), CLEAN.mean(), atol=1e-5)
+    for weight in (0.05, 0.2, 1):
+        # scikit-image returns the image before the last of its iterations.
+        settings = {"weight": weight, "eps": 0, "max_num_iter": classical.TV_ITERATIONS + 1}
+        expected = [denoise_tv_chambolle(image[:, :, 0], **settings) for image in images]
+        denoised = classical.total_variation(images, weight)
+        np.testing.assert_allclose(denoised[..., 0], expected, atol=1e-5)
 
 
 def test_methods_are_tuned_for_the_highest_psnr() -> None:
     _, denoiser = classical.TUNED["mean"](CLEAN + np.float32(0.2), CLEAN)
     np.testing.assert_allclose(denoiser(CLEAN + np.float32(0.2)), CLEAN, atol=1e-6)
-
+    constant = np.full_like(CLEAN, 0.3)  # the affine correction gives the mean
+    correct = classical.affine_correction(constant, CLEAN)
+    np.testing.assert_allclose(correct(constant), CLEAN.mean(), atol=1e-5)
     clean = np.zeros((1, 16, 16, 1), np.float32)
     clean[:, :, 8:] = 1
     spot = clean.copy()
@@ -87,12 +76,10 @@ def test_methods_are_tuned_for_the_highest_psnr() -> None:
     setting, denoiser = classical.TUNED["median"](spot * 0.5 + 0.3, clean)
     assert setting == 5
     np.testing.assert_allclose(denoiser(spot * 0.5 + 0.3), clean, atol=1e-6)
-
     penalty, denoiser = classical.LINEAR["ridge"](LINEAR, NOISY, CLEAN, 1)
-    psnr = {
-        p: scores.score(CLEAN, LINEAR.ridge(p)(NOISY))["psnr"].mean() for p in classical.PENALTIES
-    }
-    assert penalty == max(psnr, key=lambda penalty: psnr[penalty])
+    denoised = [LINEAR.ridge(p)(NOISY) for p in classical.PENALTIES]
+    psnr = [scores.score(CLEAN, images)["psnr"].mean() for images in denoised]
+    assert penalty == classical.PENALTIES[int(np.argmax(psnr))]
     np.testing.assert_array_equal(denoiser(NOISY), LINEAR.ridge(penalty)(NOISY))
 
 
@@ -100,9 +87,14 @@ METHODS = list(classical.METHODS)
 RESULTS = Path("metrics/baselines.json")
 
 
-def test_methods_are_fitted_to_training_images_and_scored_on_the_others(
-    noisy: Path, set_params: SetParams
-) -> None:
+def save(name: str, clean: np.ndarray) -> None:
+    """Writes clean images; the noisy images are the same in reverse order."""
+    for folder, images in (("split", clean), ("noisy", clean[::-1])):
+        Path("data", folder).mkdir(parents=True, exist_ok=True)
+        np.save(f"data/{folder}/x_{name}.npy", images)
+
+
+def test_methods_are_fitted_to_training_images_alone(noisy: Path, set_params: SetParams) -> None:
     baselines.main()
     results = json.loads(RESULTS.read_text())
     assert list(results) == ["val", "test", "settings"]
@@ -114,7 +106,6 @@ def test_methods_are_fitted_to_training_images_and_scored_on_the_others(
         assert results["test"][method] == scores.means(scores.score(clean, denoised))
     best = max(METHODS, key=lambda method: float(results["val"][method]["psnr"]))
     np.testing.assert_allclose(np.load("data/baselines/x_test.npy"), images[best], atol=1e-6)
-
     # The validation images and the clean test images affect no setting and no fit.
     for path in ("data/split/x_val.npy", "data/noisy/x_val.npy", "data/split/x_test.npy"):
         np.save(path, np.load(path)[::-1] / 2)
@@ -131,34 +122,24 @@ def test_methods_are_fitted_to_training_images_and_scored_on_the_others(
 
 def test_the_bytes_of_baselines_do_not_depend_on_the_number_of_cores(workspace: Path) -> None:
     """With images so large that BLAS uses several cores, and with several blocks of images."""
-    for folder in ("data/split", "data/noisy"):
-        Path(folder).mkdir(parents=True)
-        for name, count in (("train", 1200), ("val", 300), ("test", 250)):
-            np.save(f"{folder}/x_{name}.npy", RNG.random((count, 28, 28, 1), np.float32))
-    outputs = []
-    for cores in (contextlib.nullcontext, one_core):
-        with cores():
-            run_stages("baselines")
-        paths = [*sorted(Path("data/baselines").iterdir()), RESULTS]
-        outputs.append({path: path.read_bytes() for path in paths})
-    assert len(outputs[0]) == 9
-    assert outputs[0] == outputs[1]
+    for name, count in (("train", 1200), ("val", 300), ("test", 250)):
+        save(name, RNG.random((count, 28, 28, 1), np.float32))
+    run_stages("baselines")
+    paths = [*sorted(Path("data/baselines").iterdir()), RESULTS]
+    outputs = [path.read_bytes() for path in paths]
+    assert len(outputs) == 9
+    with one_core():
+        run_stages("baselines")
+    assert [path.read_bytes() for path in paths] == outputs
 
 
-@pytest.mark.parametrize(
-    ("shape", "message"),
-    [
+def test_rejects_images_that_linear_methods_cannot_be_fitted_to(set_params: SetParams) -> None:
+    set_params(baselines={"pca_components": 65})
+    for shape, message in (
         ((3, 65, 65, 1), "methods contains pca and ridge.* are 3 of 4225 values"),
         ((1, 8, 8, 1), "methods contains pca and ridge.* are 1 of 64 values"),
         ((2, 8, 8, 1), "pca_components is 65, .* 64 values"),
-    ],
-)
-def test_rejects_images_that_linear_methods_cannot_be_fitted_to(
-    workspace: Path, set_params: SetParams, shape: tuple[int, ...], message: str
-) -> None:
-    set_params(baselines={"pca_components": 65})
-    for folder in ("data/split", "data/noisy"):
-        Path(folder).mkdir(parents=True)
-        np.save(f"{folder}/x_train.npy", np.zeros(shape, np.float32))
-    with pytest.raises(InputError, match=rf"baselines.{message}"):
-        baselines.main()
+    ):
+        save("train", np.zeros(shape, np.float32))
+        with pytest.raises(InputError, match=rf"baselines.{message}"):
+            baselines.main()

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.conftest import Clone, SetParams, run_stage
-from training.base import cluster
+from tests.conftest import Clone, wait_for
 
 LOSSES = "metrics/training/plots/metrics/loss.tsv"
 
@@ -27,21 +26,18 @@ def losses(clone: Clone) -> np.ndarray:
 
 
 @pytest.mark.slow
-def test_two_machines_train_like_one_and_resume_after_one_ended(
-    digits: Clone, tmp_path: Path
-) -> None:
+def test_two_machines_train_like_one_and_can_resume(digits: Clone, tmp_path: Path) -> None:
     first, second = (Clone.with_cache_of(tmp_path / name, digits) for name in ("first", "second"))
     for clone in (first, second):
         # 800 training images and 200 validation images, which two devices can share.
         train = {"epochs": 60, "patience": None}
         clone.set_params(load={"limit": 1000}, train=train, runtime={"backend": "jax"})
         clone.run("dvc", "repro", "add_noise")
-    first.run("python", "-m", "stages", "train")
+    first.run("python", "-m", "stages.train")
     alone = losses(first)
     model = (first.folder / "models/autoencoder.keras").read_bytes()
     first.run("git", "checkout", "metrics")
     (first.folder / "models/autoencoder.keras").unlink()
-
     second.set_params(train={"learning_rate": 0.002})
     expected = "this machine has other data, parameters, code or packages than the first"
     assert expected in together(first, second, until="other data")[1]
@@ -68,26 +64,11 @@ def together(first: Clone, second: Clone, until: str = "", kill: bool = False) -
     }
     for number, clone in enumerate((first, second)):
         clone.env |= variables | {"KERAS_DISTRIBUTION_PROCESS_ID": str(number)}
-    processes = (
-        first.start("dvc", "repro", "train"),
-        second.start("python", "-m", "stages", "train"),
-    )
-    output = ""
+    processes = first.start("dvc", "repro", "train"), second.start("python", "-m", "stages.train")
+    output = wait_for(processes[0], until) if kill else ""
     if kill:
-        assert processes[0].stdout is not None
-        for line in processes[0].stdout:
-            output += line
-            if line.startswith(until):
-                os.killpg(processes[1].pid, signal.SIGKILL)
+        os.killpg(processes[1].pid, signal.SIGKILL)
     outputs = [process.communicate()[0] for process in processes]
     failed = [process.returncode != 0 for process in processes]
     assert failed == [bool(until)] * 2, output + "\n".join(outputs)
     return output + outputs[0], outputs[1]
-
-
-def test_several_machines_need_jax(noisy: Path, set_params: SetParams) -> None:
-    set_params(train={"batch_size": 8})
-    done = run_stage("train", {cluster.ADDRESSES: "127.0.0.1:9"})
-    assert done.returncode == 1
-    assert "several machines (KERAS_DISTRIBUTION_JOB_ADDRESSES is set) need 'jax'" in done.stderr
-    assert not Path("models").exists()

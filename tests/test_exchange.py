@@ -1,6 +1,7 @@
-"""Sharing data and experiments through git, a folder and S3, with real `dvc push` and so on."""
+"""Sharing through git, a folder and S3; projects in a subfolder and in a shallow clone."""
 
 import json
+import shutil
 from pathlib import Path
 
 import boto3
@@ -9,26 +10,24 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from tests.conftest import Clone
+from tools.command import clone_head, read_committed
 
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 
 @pytest.mark.slow
-def test_experiments_and_data_can_be_shared(
-    digits: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sharing(digits: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sender = Clone.with_cache_of(tmp_path / "sender", digits)
     receiver, fresh = Clone(tmp_path / "receiver"), Clone(tmp_path / "fresh")
     remote = str(tmp_path / "remote.git")
     sender.run("dvc", "repro")
     sender.run("dvc", "remote", "add", "--default", "shared", str(tmp_path / "store"))
-    sender.run("git", "commit", "-qam", "A DVC remote")
+    sender.commit("A DVC remote")
     sender.run("git", "init", "-q", "--bare", remote)
     sender.run("git", "remote", "add", "origin", remote)
     sender.run("git", "push", "-q", "origin", "HEAD:main")
     sender.run("dvc", "exp", "run", "--temp", "--name", "five", "-S", "plot.images=5")
     sender.run("dvc", "exp", "push", "origin", "five")
-
     sender.run("git", "clone", "-q", "-b", "main", remote, str(receiver.folder))
     assert "five" in receiver.run("dvc", "exp", "list", "origin")
     assert "five" not in receiver.run("dvc", "exp", "list")
@@ -40,7 +39,6 @@ def test_experiments_and_data_can_be_shared(
         received, sent = (np.load(clone.folder / name) for clone in (receiver, digits))
         np.testing.assert_array_equal(received, sent)
     assert "Running stage" not in receiver.run("dvc", "repro")
-
     for key, value in KEYS.items():
         monkeypatch.setenv(key, value)
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
@@ -50,7 +48,7 @@ def test_experiments_and_data_can_be_shared(
     boto3.client("s3", endpoint_url=address).create_bucket(Bucket="images")
     receiver.run("dvc", "remote", "add", "--default", "s3", "s3://images/dvc")
     receiver.run("dvc", "remote", "modify", "s3", "endpointurl", address)
-    receiver.run("git", "commit", "-qam", "A DVC remote on S3")
+    receiver.commit("A DVC remote on S3")
     assert "files pushed" in receiver.run("dvc", "push", env=KEYS)
     receiver.run("git", "clone", "-q", str(receiver.folder), str(fresh.folder))
     fresh.run("dvc", "pull", env=KEYS)
@@ -58,3 +56,35 @@ def test_experiments_and_data_can_be_shared(
         assert (fresh.folder / name).read_bytes() == (receiver.folder / name).read_bytes()
     assert "Running stage" not in fresh.run("dvc", "repro")
     server.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moved", [[".git"], [".git", ".dvc"]], ids=str)
+def test_the_tools_work_in_a_subfolder(
+    digits: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moved: list[str]
+) -> None:
+    repository, folder = tmp_path / "repository", tmp_path / "repository/ml/my denoiser"
+    folder.mkdir(parents=True)
+    clone = Clone.with_cache_of(folder, digits)
+    for name in moved:
+        shutil.move(folder / name, repository / name)
+    (folder / "presets/tiny.yaml").write_text("# A description.\n- plot.images=4\n")
+    clone.commit("The project in a subfolder")
+    clone.run("python", "-m", "tools.experiment", "tiny")
+    assert "tiny,model," in (folder / "presets/scores.csv").read_text()
+    assert (folder / "presets/images/tiny.png").exists()
+    monkeypatch.chdir(folder)
+    project = clone_head(tmp_path / "clone")
+    assert project == tmp_path / "clone/ml/my denoiser"
+    assert (project / "params.yaml").read_text() == read_committed("HEAD", "params.yaml")
+
+
+def test_a_shallow_clone_is_rejected(tmp_path: Path) -> None:
+    """In a shallow clone, `dvc exp run --temp` succeeds, but records nothing."""
+    origin, shallow = Clone.of_workspace(tmp_path / "origin"), Clone(tmp_path / "shallow")
+    origin.run("git", "commit", "-q", "--allow-empty", "-m", "A second commit")
+    url = f"file://{origin.folder}"
+    origin.run("git", "clone", "-q", "--depth", "1", url, str(shallow.folder))
+    for tool, argument in (("experiment", "small"), ("search", "1")):
+        output = shallow.fail("python", "-m", f"tools.{tool}", argument)
+        assert "run `git fetch --unshallow` first" in output

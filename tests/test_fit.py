@@ -28,6 +28,8 @@ def test_schedule(kind: str, warmup: int, expected: list[float]) -> None:
     steps = np.linspace(0, 8, len(expected))
     rates = [float(rate if isinstance(rate, float) else rate(step)) for step in steps]
     np.testing.assert_allclose(rates, expected, atol=1e-7)
+    for name in optimizers.OPTIMIZERS:
+        assert optimizers.optimizer(name, rate, 0.01).weight_decay == 0.01
 
 
 EPOCHS = 25
@@ -45,25 +47,19 @@ def train(
     model = compile_model(network, "adam", rate, "mse")
     loop = Loop(model, noisy[:20], clean[:20], batch_size=8, seed=1, xla=False)
     validation = Loop(model, noisy[20:], clean[20:], batch_size=10, training=False, xla=False)
-    logged = list[list[float]]()
-
-    def log(*losses: float) -> None:
-        logged.append(list(losses))
-
+    logged, log = list[tuple[float, ...]](), lambda *losses: logged.append(losses)
     fit(model, loop, validation, EPOCHS, patience, log, saved.append, checkpoint)
-    assert not logged or logged == saved[-1]["losses"].tolist()[-len(logged) :]
-    val_loss = validation(0)
-    return saved, val_loss, network.get_weights()
+    assert not logged or logged == list(map(tuple, saved[-1]["losses"].tolist()[-len(logged) :]))
+    return saved, validation(0), network.get_weights()
 
 
-@pytest.mark.parametrize(
-    ("patience", "precision"), [(None, "float32"), (2, "float32"), (2, "mixed_float16")]
-)
+@pytest.mark.parametrize("settings", [(None, "float32"), (2, "float32"), (2, "mixed_float16")])
 def test_patience_keeps_the_best_weights_also_in_a_resumed_training(
-    patience: int | None, precision: str, monkeypatch: pytest.MonkeyPatch
+    settings: tuple[int | None, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fit_module, "CHECKPOINT_SECONDS", 0)
-    saved, val_loss, weights = train(patience, precision)
+    saved, val_loss, weights = train(*settings)
+    patience, _ = settings
     val_losses = saved[-1]["losses"][:, 1]
     assert len(saved) == len(val_losses)
     if patience is None:
@@ -73,7 +69,7 @@ def test_patience_keeps_the_best_weights_also_in_a_resumed_training(
         assert patience + 1 < len(val_losses) == val_losses.argmin() + 1 + patience < EPOCHS
         assert val_loss == pytest.approx(val_losses.min())
     for left in (0, 1, 10):  # epochs
-        resumed = train(patience, precision, saved[-1 - left])
+        resumed = train(*settings, saved[-1 - left])
         expected = saved[len(saved) - left :], val_loss, weights
         np.testing.assert_equal(resumed, expected)
 
@@ -86,8 +82,6 @@ def test_the_first_and_the_last_epoch_are_saved(monkeypatch: pytest.MonkeyPatch)
     assert [len(checkpoint["losses"]) for checkpoint in resumed] == [2, EPOCHS]
     np.testing.assert_equal(resumed[-1], saved[-1])
 
-
-# Checkpoints
 
 ARRAYS = {"losses": np.array([[0.5, 0.4]]), "state 0": np.arange(100, dtype=np.float32)}
 
@@ -113,9 +107,8 @@ def test_the_last_checkpoint_with_the_same_key_is_loaded_unless_damaged(workspac
     assert checkpoints.load("a") is None
 
 
-def test_key_depends_on_data_settings_and_code(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_key_depends_on_settings_and_code(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And on the data."""
     module = types.ModuleType("training.of_this_test")
     module.__file__ = str(workspace / "code.py")
     monkeypatch.setitem(sys.modules, module.__name__, module)
@@ -125,8 +118,7 @@ def test_key_depends_on_data_settings_and_code(
         Path("code.py").write_text(code)
         return checkpoints.key(["x.npy"], *settings)
 
-    first = key("CPU", 0.1)
-    others = {key("GPU", 0.1), key("CPU", 0.2)}
+    first, others = key("CPU", 0.1), {key("GPU", 0.1), key("CPU", 0.2)}
     others |= {key("CPU", 0.1, data="Data"), key("CPU", 0.1, code="Code")}
     assert len(others - {first}) == 4
     assert key("CPU", 0.1) == first

@@ -2,15 +2,15 @@
 
 import gzip
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from tests.conftest import ROOT, error_line, run_stage, write_csv
+from denoiser.base.errors import InputError
+from stages import add_noise, evaluate, split, train
+from tests.conftest import error_line, run_python, run_stage, write_csv
 
 GIGABYTE = 1 << 30
 
@@ -20,27 +20,25 @@ class Bomb:
         return os.mkdir, ("exploded",)
 
 
-@pytest.mark.parametrize(
-    ("stage", "path"),
-    [
-        ("split", "data/images/train_labels.npy"),
-        ("split", "data/images/test_images.npy"),
-        ("add_noise", "data/split/x_val.npy"),
-        ("train", "data/noisy/x_train.npy"),
-        ("evaluate", "data/split/x_val.npy"),
-    ],
-)
-def test_a_pickle_is_not_loaded(noisy: Path, stage: str, path: str) -> None:
-    np.save(path, np.array([Bomb()]), allow_pickle=True)
-    assert error_line(run_stage(stage)).startswith(f"{stage}: {path} ")
-    assert not Path("exploded").exists()
-
-
-def test_memory_is_not_allocated_for_a_false_size(noisy: Path) -> None:
-    with open("data/images/train_labels.npy", "wb") as file:
-        header = {"descr": "|u1", "fortran_order": False, "shape": (1 << 50,)}
-        np.lib.format.write_array_header_1_0(file, header)
-    assert "greater than file size" in error_line(run_stage("split"))
+def test_a_pickle_is_not_loaded_and_memory_is_not_allocated_for_a_false_size(noisy: Path) -> None:
+    for stage, path in (
+        (split, "data/images/train_labels.npy"),
+        (split, "data/images/test_images.npy"),
+        (add_noise, "data/split/x_val.npy"),
+        (train, "data/noisy/x_train.npy"),
+        (evaluate, "data/split/x_val.npy"),
+    ):
+        content = Path(path).read_bytes()
+        np.save(path, np.array([Bomb()]), allow_pickle=True)
+        with pytest.raises(InputError, match=f"^{path} "):
+            stage.main()
+        assert not Path("exploded").exists()
+        with open(path, "wb") as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": (1 << 50,)}
+            np.lib.format.write_array_header_1_0(file, header)
+        with pytest.raises(InputError, match="greater than file size"):
+            stage.main()
+        Path(path).write_bytes(content)
 
 
 def test_code_in_a_model_is_not_run(noisy: Path) -> None:
@@ -87,9 +85,7 @@ def test_load_needs_little_memory_for_any_file(workspace: Path, kind: str) -> No
         os.truncate(path, GIGABYTE)  # zeros that take no space on the disk
     else:
         path.write_text("label," + ",".join(f"pixel{n}" for n in range(1, 1_000_001)) + "\n1\n")
-    command = [sys.executable, "-c", LOAD_AND_PRINT_PEAK_MEMORY]
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    done = run_python("-c", LOAD_AND_PRINT_PEAK_MEMORY)
     assert error_line(done).startswith("load: data/raw/train.csv: ")
     assert int(done.stdout) < 400_000  # kB
     assert not Path("data/images").exists()

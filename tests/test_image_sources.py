@@ -1,9 +1,10 @@
-"""Folders of pictures and CSVs as data: the stages load, split and add_noise."""
+"""Folders of pictures and CSVs as data: load, split and add_noise; and pipeline/camera.py."""
 
 import bz2
 import itertools
 import lzma
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image
 
 from denoiser.base.errors import InputError
-from pipeline import camera, image_sources
+from pipeline import camera
 from pipeline.base.npy import open_npy
 from stages import add_noise, load, split
 from tests.conftest import SetParams, write_csv
@@ -43,12 +44,6 @@ def loaded(name: str) -> Any:
     return array.reshape(len(array), -1).tolist() if array.ndim > 1 else array.tolist()
 
 
-def test_cut_covers_an_image_and_the_last_squares_end_at_its_edges() -> None:
-    image = np.arange(30, dtype=np.uint8).reshape(3, 5, 2)
-    expected = [[image[y : y + 2, x : x + 2] for x in (0, 2, 3)] for y in (0, 1)]
-    np.testing.assert_array_equal(list(image_sources.cut(image, 2, 2)), expected)
-
-
 def test_sub_folders_are_classes_in_alphabetical_order(load_with: Load) -> None:
     for name, value in {"dogs/b.png": 1, "cats/deep/z.png": 2, "dogs/a.png": 3}.items():
         save(f"train/{name}", [[value]])
@@ -63,6 +58,7 @@ def test_sub_folders_are_classes_in_alphabetical_order(load_with: Load) -> None:
 
 
 def test_pictures_are_cut_into_squares(load_with: Load, capfd: pytest.CaptureFixture[str]) -> None:
+    """They cover a picture; the last ones end at its edges."""
     for name in ("train", "test"):
         save(f"{name}/a.png", np.arange(12).reshape(3, 4))
         save(f"{name}/small.png", [[1, 2, 3, 4]])
@@ -70,13 +66,15 @@ def test_pictures_are_cut_into_squares(load_with: Load, capfd: pytest.CaptureFix
     assert loaded("train_images")[2:5] == [[2, 3, 6, 7], [4, 5, 8, 9], [5, 6, 9, 10]]
     assert "train/small.png is left out: 4x1 pixels" in capfd.readouterr().out
     assert Path("data/images/train_pictures.csv").read_text().endswith("\na.png,4,3,6\n")
-    load_with(side=2, stride=None, limit=3)
-    assert loaded("test_images") == [[0, 1, 4, 5], [2, 3, 6, 7], [4, 5, 8, 9]]
+    save("test/a.png", np.arange(15).reshape(3, 5))
+    load_with(side=2, stride=None, limit=5)
+    squares = [[0, 1, 5, 6], [2, 3, 7, 8], [3, 4, 8, 9], [5, 6, 10, 11], [7, 8, 12, 13]]
+    assert loaded("test_images") == squares
 
 
-@pytest.mark.parametrize(
-    ("pictures", "side", "message"),
-    [
+def test_folders_that_are_rejected(load_with: Load) -> None:
+    save("test/dogs/a.png", [[1]])
+    cases: list[tuple[dict[str, tuple[int, int]], int | None, str]] = [
         ({}, None, "train: the folder has no pictures"),
         ({"a.png": (2, 3)}, None, r"train/a\.png has 3x2 pixels.*load\.side"),
         ({"a.png": (2, 2), "b.png": (3, 3)}, None, r"train/b\.png has 3x3 pixels.*load\.side"),
@@ -84,65 +82,46 @@ def test_pictures_are_cut_into_squares(load_with: Load, capfd: pytest.CaptureFix
         ({"a.png": (5, 9)}, 6, "no pictures of at least 6x6 pixels"),
         ({"cats/a.png": (1, 1), "dogs/a.png": (1, 1)}, None, "only one of them has cats"),
         ({"a.png": (2, 2)}, None, "train has images of 2x2 .* test of 1x1"),
-    ],
-)
-def test_folders_that_are_rejected(
-    load_with: Load, pictures: dict[str, tuple[int, int]], side: int | None, message: str
-) -> None:
-    Path("train").mkdir()
-    for name, shape in pictures.items():
-        save(f"train/{name}", np.zeros(shape))
-    save("test/dogs/a.png", [[1]])
-    with pytest.raises(InputError, match=message):
-        load_with(side=side)
-    assert not Path("data/images").exists()
+    ]
+    for pictures, side, message in cases:
+        shutil.rmtree("train", ignore_errors=True)
+        Path("train").mkdir()
+        for name, shape in pictures.items():
+            save(f"train/{name}", np.zeros(shape))
+        with pytest.raises(InputError, match=message):
+            load_with(side=side)
+        assert not Path("data/images").exists()
 
 
-def test_csvs_compressed_by_other_programs_than_gzip_are_rejected(load_with: Load) -> None:
+def test_other_archives_than_gzip_and_linked_folders_are_rejected(load_with: Load) -> None:
     archives = {"zip": b"PK\x03\x04", "bzip2": bz2.compress(b"1,2"), "xz": lzma.compress(b"1,2")}
     for kind, archive in archives.items():
         Path("train").write_bytes(archive)
         with pytest.raises(InputError, match=f"^train is compressed with {kind}: extract the CSV"):
             load_with()
-
-
-def test_a_linked_folder_is_refused(load_with: Load) -> None:
-    for name in ("train/dogs/a.png", "cats/b.png", "test/dogs/a.png"):
+    Path("train").unlink()
+    for name in ("train/dogs/a.png", "cats/b.png"):
         save(name, [[1]])
     Path("train/cats").symlink_to("../cats")
     with pytest.raises(InputError, match="^train/cats is a link to a folder, which DVC does not"):
         load_with()
 
 
-def test_what_is_not_read_of_a_picture_is_printed(
-    load_with: Load, capfd: pytest.CaptureFixture[str]
-) -> None:
-    save("test/a.png", [[1]])
-    save("train/a.png", [[1]])
-    Image.new("CMYK", (1, 1)).save("train/b.tif")
-    Image.fromarray(np.full((1, 1), 999, np.uint16)).save("train/c.png")
-    load_with()
-    assert capfd.readouterr().out.splitlines() == [
-        "train/b.tif: its CMYK colors are converted to RGB",
-        "train/c.png: its 16 bits per channel are reduced to 8",
-    ]
-
-
-# Noisy pictures that belong to clean ones
-
-
-def test_names_that_are_not_utf_8_and_several_pages(
+def test_names_that_are_not_utf_8_and_what_is_not_read_are_printed(
     load_with: Load, set_params: SetParams, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for name, number in itertools.product(("train", "test"), range(3)):
         save(os.fsdecode(f"{name}/{number}".encode() + b"\xe9.png"), [[number, 7], [8, 9]])
-    page = Image.new("L", (1, 1))
+    page = Image.new("CMYK", (1, 1))
     page.save(os.fsdecode(b"train/smal\xe9.tif"), save_all=True, append_images=[page])
+    Image.fromarray(np.full((1, 1), 999, np.uint16)).save("train/tiny.png")
     load_with(side=2, noisy_train="train", train="./train", noisy_test="test", test="./test")
     split.main()
     printed = capfd.readouterr().out
     assert r"train/smal\udce9.tif is left out: 1x1 pixels" in printed
+    assert "its CMYK colors are converted to RGB" in printed
     assert "only the first of its 2 pages or frames is read" in printed
+    assert "train/tiny.png: its 16 bits per channel are reduced to 8" in printed
     set_params(noise={"kind": "pairs"})
     add_noise.main()
     assert (open_npy("data/noisy/x_val.npy") == open_npy("data/split/x_val.npy")).all()
@@ -160,9 +139,7 @@ def pairs(set_params: SetParams) -> None:
     set_params(load=paths | {"side": 2}, noise={"kind": "pairs"})
 
 
-def test_pairs_are_of_the_same_place_and_pictures_are_not_divided(
-    pairs: None, load_with: Load
-) -> None:
+def test_pairs_are_of_one_place_and_pictures_are_not_divided(pairs: None, load_with: Load) -> None:
     load_with()
     split.main()
     add_noise.main()
@@ -175,22 +152,19 @@ def test_pairs_are_of_the_same_place_and_pictures_are_not_divided(
     assert not {*rows["train"] // 6} & {*rows["val"] // 6}  # a picture has six squares
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda path: path.rename(path.with_name("q.png")), r"has p4\.png,.* instead of p3\.png,"),
-        (lambda path: save(str(path), np.zeros((4, 5))), r"has p3\.png,5,4,6 instead of p3\.png,6"),
-        (lambda path: path.with_name("p4.png").unlink(), r"has nothing instead of p4\.png"),
-    ],
-)
-def test_pairs_that_do_not_match_are_rejected(
-    pairs: None, load_with: Load, change: Callable[[Path], None], message: str
-) -> None:
-    change(Path("noisy_train/p3.png"))
+def test_pairs_that_do_not_match_are_rejected(pairs: None, load_with: Load) -> None:
     load_with()
-    with pytest.raises(InputError, match=message):
-        add_noise.main()
-    assert not Path("data/noisy").exists()
+    path = Path("noisy_train/p3.png")
+    changes: list[tuple[Callable[[], object], str]] = [
+        (path.with_name("p4.png").unlink, r"has nothing instead of p4\.png"),
+        (lambda: save(str(path), np.zeros((4, 5))), r"has p3\.png,5,4,6 instead of p3\.png,6"),
+        (lambda: path.rename(path.with_name("q.png")), r"has q\.png,.* instead of p3\.png,"),
+    ]
+    for change, message in changes:
+        change()
+        with pytest.raises(InputError, match=message):
+            add_noise.main()
+        assert not Path("data/noisy").exists()
 
 
 def test_a_camera_takes_each_picture_several_times(set_params: SetParams, load_with: Load) -> None:
@@ -209,14 +183,13 @@ def test_a_camera_takes_each_picture_several_times(set_params: SetParams, load_w
     np.testing.assert_array_equal(picture, taken[0][:8])
     for images in (noisy, np.concatenate([clean[6:], clean[:6]])):  # another copy, another zoom
         assert np.abs(images - clean).mean() > 1 / 255
-    assert not {*np.load("data/split/rows_train.npy") // 12} & {
-        *np.load("data/split/rows_val.npy") // 12
-    }
+    rows = [{*np.load(f"data/split/rows_{name}.npy") // 12} for name in ("train", "val")]
+    assert rows[0].isdisjoint(rows[1])
     with pytest.raises(InputError, match=r"raw/test.csv: with load.camera, it must be a folder"):
         load_with(color="rgb", camera=2, test="data/raw/test.csv")
 
 
-def test_rows_of_pairs_of_csvs_must_be_in_the_same_order(
+def test_pairs_of_csvs_must_have_the_same_number_of_images_in_the_same_order(
     set_params: SetParams, capfd: pytest.CaptureFixture[str]
 ) -> None:
     names = "train", "test", "noisy_train", "noisy_test"
@@ -242,12 +215,84 @@ def test_rows_of_pairs_of_csvs_must_be_in_the_same_order(
         assert first == "row n of noisy_train.csv is taken as the noisy copy of row n of train.csv"
         assert "row n of noisy_test.csv" in second
 
-
-def test_pairs_of_csvs_must_have_the_same_number_of_images(set_params: SetParams) -> None:
-    paths = {"train": 6, "test": 3, "noisy_train": 5, "noisy_test": 3}
-    for name, rows in paths.items():
-        write_csv(Path(f"{name}.csv"), rows)
-    set_params(load={name: f"{name}.csv" for name in paths}, noise={"kind": "pairs"})
-    load.main()
+    table[:5].to_csv("noisy_train.csv", index=False)
     with pytest.raises(InputError, match=r"noisy_train\.csv has .*\(5, 3, 3, 1\)"):
         add_noise.main()
+
+
+GRADIENT = np.linspace(0, 1, 101)
+
+
+def smooth_picture(side: int = 96) -> np.ndarray:
+    """A picture of few, large shapes, which demosaicing does not change much."""
+    small = np.random.default_rng(0).integers(40, 216, (4, 4, 3), np.uint8)
+    return np.asarray(Image.fromarray(small).resize((side, side), Image.Resampling.BICUBIC))
+
+
+def test_the_curve_of_srgb_and_its_inverse() -> None:
+    # 0.5 and 0.2 in sRGB are 21.4 % and 3.3 % of the light (IEC 61966-2-1).
+    np.testing.assert_allclose(camera.to_light(np.array([0.5, 0.2])), [0.21404, 0.03310], atol=1e-5)
+    np.testing.assert_allclose(camera.to_srgb(camera.to_light(GRADIENT)), GRADIENT, atol=1e-6)
+    np.testing.assert_allclose(camera.to_srgb(np.array([-0.1, 1.2])), [0, 1])
+
+
+@pytest.mark.parametrize("edge_aware", [True, False])
+def test_the_mosaic_of_one_color_is_developed_to_it(edge_aware: bool) -> None:
+    color = np.array([0.2, 0.5, 0.8])
+    raw = camera.mosaic(np.broadcast_to(color, (6, 8, 3)))
+    np.testing.assert_array_equal(raw[:2, :2], [[0.2, 0.5], [0.5, 0.8]])
+    developed = camera.demosaic(raw, edge_aware)
+    np.testing.assert_allclose(developed, np.broadcast_to(color, (6, 8, 3)), atol=2e-5)
+    # Values below black and above white are kept, so that noise does not change the mean.
+    np.testing.assert_allclose(camera.demosaic(raw - 0.3, edge_aware)[..., 0], -0.1, atol=2e-5)
+
+
+def test_blurs_act_on_brightness_and_on_colors() -> None:
+    image = np.random.default_rng(0).random((40, 40, 3)).astype(np.float32) / 2 + 0.25
+    luma = np.array([0.299, 0.587, 0.114])
+    np.testing.assert_array_equal(camera.smooth(image, 0, 0), image)
+    assert camera.smooth(image, 1, 0).std() < 0.4 * image.std()
+    colorless = camera.smooth(image, 0, 3)
+    np.testing.assert_allclose(colorless @ luma, image @ luma, atol=2e-3)
+    assert np.ptp(colorless, axis=2).mean() < 0.3 * np.ptp(image, axis=2).mean()
+
+
+def test_the_pair_differs_by_noise_alone_which_is_stronger_in_bright_light() -> None:
+    picture = smooth_picture()
+    errors, noises = [], []
+    for seed in range(40):
+        clean, noisy = camera.take_picture(picture, [7, seed])
+        assert clean.shape == noisy.shape == picture.shape
+        errors.append(noisy.mean() - clean.mean())
+        noises.append((noisy.astype(float) - clean).std())
+    assert np.abs(errors).max() < 3  # of 255
+    assert min(noises) < 2 < 6 < max(noises)  # low to high ISO
+    np.testing.assert_array_equal(camera.take_picture(picture, [7, 39]), (clean, noisy))
+
+
+def test_the_clean_picture_is_the_smoothed_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(camera, "ZOOM", (1, 1))
+    picture = smooth_picture()
+    for seed in range(20):
+        clean = camera.take_picture(picture, [seed])[0]
+        assert np.abs(clean.astype(float) - picture).mean() < 6
+
+
+def test_a_part_of_the_picture_is_enlarged() -> None:
+    ramp = np.repeat(np.arange(100, dtype=np.uint8)[None, :, None], 40, 0).repeat(3, 2)
+    for seed in range(20):
+        part = camera.enlarge(ramp, np.random.default_rng(seed)).astype(float)
+        assert part.shape == ramp.shape
+        zoom = 99 / (part[20, -1, 0] - part[20, 0, 0])
+        assert 0.95 < zoom < 2.1
+        np.testing.assert_allclose(np.diff(part[:, 10:90, 0], axis=1).mean(), 1 / zoom, atol=0.02)
+
+
+def test_neighboring_pixels_have_similar_noise() -> None:
+    """The noise of a camera is smoothed; independent noise has no correlation."""
+    correlations = []
+    for seed in range(10):
+        clean, noisy = camera.take_picture(np.full((128, 128, 3), 120, np.uint8), [1, seed])
+        noise = (noisy.astype(float) - clean)[..., 1]
+        correlations.append(np.corrcoef(noise[:, 1:].ravel(), noise[:, :-1].ravel())[0, 1])
+    assert np.median(correlations) > 0.2

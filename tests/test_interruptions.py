@@ -12,9 +12,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 
+from denoiser.base.errors import InputError
 from pipeline.base import process
-from tests.conftest import ROOT, Clone, error_line, max_file_size, one_core, run_stage
+from stages import evaluate, fetch, plot, split
+from tests.conftest import ROOT, Clone, error_line, max_file_size, one_core, run_stage, wait_for
 
 Popen = subprocess.Popen[str]
 
@@ -55,32 +58,17 @@ def finish(dvc: Popen, fails: bool = False) -> str:
     return output
 
 
-def wait_for_epoch(dvc: Popen) -> str:
-    """Waits for the end of an epoch and returns the output until then."""
-    output = ""
-    assert dvc.stdout is not None
-    for line in dvc.stdout:
-        output += line
-        if line.startswith("epoch "):
-            return output
-    raise AssertionError(output)
-
-
 @pytest.mark.slow
-def test_an_interrupted_run_ends_with_the_result_of_an_uninterrupted_one(
-    digits: Clone, tmp_path: Path
-) -> None:
+def test_an_interrupted_run_ends_with_the_same_result(digits: Clone, tmp_path: Path) -> None:
     """In a folder with another path, with another locale and shell; the last run uses one core."""
-    (tmp_path / "home").mkdir()
     clone = Clone.of_workspace(tmp_path / "a folder", **digits.read_params())
-    clone.env |= {"HOME": str(tmp_path / "home"), "TZ": "Asia/Kathmandu", "LC_ALL": "C"}
-    clone.env["SHELL"] = "/bin/sh"
+    clone.env |= {"HOME": str(tmp_path), "TZ": "Asia/Kathmandu", "LC_ALL": "C", "SHELL": "/bin/sh"}
     checkpoint = clone.folder / "models/checkpoint.npz"
 
     def interrupted(way: str) -> str:
         """The output of a run that is interrupted after the first epoch."""
         dvc = clone.start("dvc", "repro")
-        output = wait_for_epoch(dvc)
+        output = wait_for(dvc, "epoch ")
         assert interrupt(dvc, way)
         output += finish(dvc, fails=True)
         assert checkpoint.exists()  # training was not finished
@@ -93,7 +81,7 @@ def test_an_interrupted_run_ends_with_the_result_of_an_uninterrupted_one(
     assert "resuming after epoch" in interrupted("Ctrl-C")
     with one_core():
         last = clone.start("dvc", "repro")
-    assert "resuming after epoch" in wait_for_epoch(last)
+    assert "resuming after epoch" in wait_for(last, "epoch ")
     concurrent = finish(clone.start("dvc", "repro"), fails=True)
     assert "Running stage" not in concurrent
     finish(last)
@@ -108,20 +96,22 @@ def test_ctrl_c_does_not_wait_for_the_end_of_an_epoch(digits: Clone, tmp_path: P
     # An epoch takes minutes on any processor.
     clone.set_params(model={"kind": "unet", "filters": [256, 512]})
     dvc = clone.start("dvc", "repro", "train")
-    assert dvc.stdout is not None
-    while not dvc.stdout.readline().startswith("training on"):
-        pass
-    time.sleep(15)  # until the compiled function runs
+    wait_for(dvc, "training on")
+    (stage,) = psutil.Process(dvc.pid).children()
+    start = stage.cpu_times().user
+    while stage.cpu_times().user < start + 15:  # until the compiled function runs
+        time.sleep(0.1)
     assert interrupt(dvc, "Ctrl-C")
     assert "epoch" not in finish(dvc, fails=True)
 
 
 @pytest.mark.slow
 def test_random_interruptions_do_not_change_the_result(digits: Clone, tmp_path: Path) -> None:
+    """Of all stages that `evaluate` depends on."""
     clone = Clone.of_workspace(tmp_path, **digits.read_params())
     ways, history = list(WAYS), []
     while True:
-        dvc = clone.start("dvc", "repro")
+        dvc = clone.start("dvc", "repro", "evaluate")
         interrupted = False
         if ways:
             time.sleep(delay := random.uniform(0, 10))
@@ -136,11 +126,13 @@ def test_random_interruptions_do_not_change_the_result(digits: Clone, tmp_path: 
         repairs = [command for message, command in REPAIRS.items() if message in output]
         assert repairs, output
         clone.run(*repairs[0].split())
-    assert clone.read_lock() == digits.read_lock(), history
+    lock, expected = (yaml.safe_load(c.read_lock())["stages"] for c in (clone, digits))
+    for stage in ("baselines", "train", "predict", "evaluate"):
+        assert lock[stage] == expected[stage], history
 
 
 @pytest.mark.parametrize("owner_ends", [False, True])
-def test_a_stage_waits_for_another_in_its_folder_and_ends_with_its_owner(
+def test_a_stage_waits_for_another_and_ends_with_its_owner(
     workspace: Path, owner_ends: bool
 ) -> None:
     """The owner is the program that started DVC."""
@@ -165,31 +157,26 @@ def test_a_stage_waits_for_another_in_its_folder_and_ends_with_its_owner(
     os.close(folder)
 
 
-@pytest.mark.parametrize(
-    ("stage", "size", "path"),
-    [
-        ("fetch", 100_000, "data/raw/train.csv"),
-        ("split", 100_000, "data/split"),
-        ("train", 100_000, "models/checkpoint.npz"),
-        ("export", 100_000, "models/denoiser.onnx"),
-        ("evaluate", 0, "data/scores"),
-        ("plot", 10_000, "metrics/plots"),
-    ],
-)
-def test_a_full_disk_is_one_line_and_leaves_the_outputs_unchanged(
-    digits: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, size: int, path: str
-) -> None:
+def test_a_full_disk_is_one_line_and_changes_no_output(digits: Clone, workspace: Path) -> None:
     for name in ("data", "models", "metrics"):
-        shutil.copytree(digits.folder / name, tmp_path / name)
-    shutil.copy(digits.folder / "params.yaml", tmp_path)
-    monkeypatch.chdir(tmp_path)
+        shutil.copytree(digits.folder / name, name)
+    shutil.copy(digits.folder / "params.yaml", ".")
 
     def outputs() -> dict[Path, int]:
         paths = [*Path("data").rglob("*"), *Path("models").rglob("*")]
         return {path: path.stat().st_ino for path in paths}
 
     before = outputs()
-    with max_file_size(size):
-        done = run_stage(stage)
-    assert error_line(done).startswith(f"{stage}: {path} cannot be written: ")
+    for stage, path in (("train", "models/checkpoint.npz"), ("export", "models/denoiser.onnx")):
+        with max_file_size(100_000):
+            done = run_stage(stage)
+        assert error_line(done).startswith(f"{stage}: {path} cannot be written: ")
+    for main, size, path in (
+        (fetch.main, 100_000, "data/raw/train.csv"),
+        (split.main, 100_000, "data/split"),
+        (evaluate.main, 10_000, "data/scores"),
+        (plot.main, 10_000, "metrics/plots"),
+    ):
+        with max_file_size(size), pytest.raises(InputError, match=f"^{path} cannot be written: "):
+            main()
     assert outputs() == before

@@ -1,5 +1,6 @@
-"""training/loops.py, training/device_random.py."""
+"""training/loops.py, training/batches.py, training/augment.py, training/device_random.py."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,12 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.base import noise, npy
+from denoiser.base import noise
+from pipeline.base import npy
 from tests.tiny_networks import build
 from training import batches, loops
 from training.augment import augment
+from training.batches import Order
 from training.device_random import DeviceGenerator
 from training.fit import compile_model
 from training.loops import Loop
@@ -67,7 +70,8 @@ def test_data_on_the_device_and_data_in_windows_give_the_same_bits(
 
     monkeypatch.setattr(loops, "to_device", recorded)
     resident = train(**settings, memory=SIZE)
-    assert set(copied) == {84}
+    assert set(copied) == {84}  # once: an epoch copies no images
+    assert len(copied) == (3 if "fresh" in settings else 4)
     monkeypatch.setattr(loops, "WINDOW", SIZE // 3)
     np.testing.assert_equal(train(**settings), resident)
     assert 0 < min(copied) < max(copied[-4:]) < 40
@@ -84,35 +88,15 @@ def test_rows_are_read_from_the_file_of_a_memory_map(tmp_path: Path) -> None:
             assert read.ctypes.data % 64 == 0
 
 
-def test_an_epoch_is_one_call_and_copies_no_images(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_epoch_is_one_call_with_the_numbers_of_the_rows() -> None:
     model = compile_model(build("dense", SHAPE), "adam", 0.01, "mse")
-    loop = Loop(model, NOISY, CLEAN, batch_size=8, seed=1)
-    loop(0)
-    calls, run = list[batches.Batches](), loop.run_batches
-
-    def recorded(arrays: Any, rows: batches.Batches) -> Any:
-        calls.append(rows)
-        return run(arrays, rows)
-
-    monkeypatch.setattr(loops, "to_device", None)
-    monkeypatch.setattr(loop, "run_batches", recorded)
-    loop(1)
-    (numbers,) = calls
+    ((_, numbers),) = Loop(model, NOISY, CLEAN, batch_size=8, seed=1).calls(1)
     assert sum(array.nbytes for array in numbers) == 4 * (84 + 11)  # rows and counters
-
-
-def test_xla_knows_the_number_of_steps() -> None:
-    """A GPU can then run the loop without the host."""
-    model = compile_model(build("dense", SHAPE), "adam", 0.01, "mse")
-    loop = Loop(model, NOISY, CLEAN, batch_size=8)
-    ((arrays, rows),) = loop.calls(0)
-    program = loop.run_batches.experimental_get_compiler_ir(arrays, rows)(stage="optimized_hlo")
-    assert program.count('"known_trip_count":{"n":"10"}') == 1
 
 
 def test_the_result_equals_that_of_keras() -> None:
     model = build("dense", SHAPE)
-    model.compile("adam", "mse")
+    model.compile("adam", "mse", jit_compile=False)
     model.optimizer.learning_rate = 0.01
     for epoch in range(2):
         order = np.random.default_rng([1, epoch]).permutation(84)
@@ -131,3 +115,111 @@ def test_fresh_noise_differs_between_batches_epochs_seeds_and_draws() -> None:
     draws = [float(rng.random((1,))[0]) for rng in (*generators, *generators)]
     assert len(set(draws)) == 16
     assert draws[1] == DeviceGenerator(1, 8).random((1,))[0]
+
+
+def rows(order: Order, epoch: int) -> list[int]:
+    """The numbers of the rows of an epoch, in the order in which they are trained on."""
+    return [row for window, shuffled in order.windows(epoch) for row in window[shuffled].tolist()]
+
+
+@pytest.fixture
+def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows of up to 100 bytes, runs of 20 bytes."""
+    monkeypatch.setattr(batches, "WINDOW", 100)
+    monkeypatch.setattr(batches, "RUN", 20)
+
+
+def test_order_depends_only_on_seed_and_epoch() -> None:
+    first, second, other = (Order(10, 4, 4, seed) for seed in (1, 1, 2))
+    orders = [rows(first, 0), rows(first, 1)]
+    np.random.seed(0)  # noqa: NPY002  (the global state must not matter)
+    assert [rows(second, 0), rows(second, 1)] == orders
+    assert orders[0] not in (orders[1], rows(other, 0))
+    assert sorted(orders[0]) == list(range(10))
+    assert rows(Order(10, 4, 4, None), 3) == list(range(10))
+
+
+@pytest.mark.usefixtures("small_windows")
+@pytest.mark.parametrize(("seed", "batch_size"), [(None, 6), (1, 6), (2, 100)])
+def test_larger_data_are_read_in_runs_and_shuffled(seed: int | None, batch_size: int) -> None:
+    """Rows of 4 bytes: runs of 5 rows, and windows of 24 rows or of one batch."""
+    order = Order(203, 4, batch_size, seed)
+    windows = list(order.windows(0))
+    assert [len(read) for read, _ in windows][:-1] == [max(24, batch_size)] * (len(windows) - 1)
+    for read, shuffled in windows:
+        assert sorted(shuffled) == list(range(len(read)))
+    read_rows = np.concatenate([read for read, _ in windows])
+    assert sorted(read_rows) == sorted(rows(order, 0)) == list(range(203))
+    if seed is None:
+        assert rows(order, 0) == list(range(203))
+        return
+    # Each run is read from its first to its last row, the last run has three rows.
+    breaks = read_rows[np.flatnonzero(np.diff(read_rows, prepend=-9) != 1)].tolist()
+    assert all(row % 5 == 0 for row in breaks)
+    assert len(breaks) > 30
+    assert breaks != sorted(breaks)
+    for read, shuffled in windows:
+        assert read[shuffled].tolist() != read.tolist()
+
+
+def test_batches_have_counters_that_number_all_rows_of_all_epochs(small_windows: None) -> None:
+    order = Order(30, 4, 4, None)  # windows of 24 rows
+    first, second = (
+        order.batches(shuffled, 2, number * order.window)
+        for number, (_, shuffled) in enumerate(order.windows(2))
+    )
+    assert first.rows.tolist() == np.arange(24).reshape(6, 4).tolist()
+    assert first.last.size == 0
+    assert first.counters.tolist() == [60, 64, 68, 72, 76, 80, 84]
+    assert second.rows.tolist() == [[0, 1, 2, 3]]  # of the second window
+    assert second.last.tolist() == [4, 5]
+    assert second.counters.tolist() == [84, 88]
+    (_, shuffled), *_ = order.windows(0)
+    counters = order.batches(shuffled, 2**31 // 30).counters  # 2³¹ lies in this epoch
+    assert counters.min() < 30
+    assert counters.dtype == np.int32
+
+
+@pytest.mark.parametrize(("multiple", "last"), [(1, 2), (2, 2), (4, 0)])
+def test_devices_get_equal_shares_of_the_last_batch(multiple: int, last: int) -> None:
+    order = Order(10, 4, 4, 1, multiple)
+    ((_, shuffled),) = order.windows(0)
+    assert [len(part) for part in order.batches(shuffled, 0)[:2]] == [2, last]
+
+
+IMAGES = np.random.default_rng(0).random((400, 5, 5, 3), np.float32)
+
+
+def augmented(*arrays: np.ndarray, **options: Any) -> list[np.ndarray]:
+    options = {"flip": False, "shift": 0, "rotate": False, "gray": 0.0} | options
+    return [np.array(array) for array in augment(arrays, DeviceGenerator(1, 0), **options)]
+
+
+def fewest(images: np.ndarray, others: list[np.ndarray]) -> int:
+    """Each image equals that of one other array: how many do so of the rarest array."""
+    matches = np.array([(images == other).all(axis=(1, 2, 3)) for other in others])
+    assert (matches.sum(axis=0) == 1).all()
+    return int(matches.sum(axis=1).min())
+
+
+def test_all_flips_rotations_and_shifts_occur() -> None:
+    (flipped,) = augmented(IMAGES, flip=True)
+    assert fewest(flipped, [IMAGES, IMAGES[:, :, ::-1]]) > 150
+    (rotated,) = augmented(IMAGES, rotate=True)
+    assert fewest(rotated, [np.rot90(IMAGES, k, axes=(1, 2)) for k in range(4)]) > 60
+    images = IMAGES[:, :4]  # not square
+    (shifted,) = augmented(images, shift=2)
+    padded = np.pad(images, [(0, 0), (2, 2), (2, 2), (0, 0)], mode="edge")
+    places = itertools.product(range(5), range(5))
+    assert fewest(shifted, [padded[:, y : y + 4, x : x + 5] for y, x in places]) > 0
+
+
+def test_a_noisy_copy_is_transformed_alike_and_some_color_images_become_gray() -> None:
+    clean, noisy = augmented(IMAGES, IMAGES + 1, flip=True, shift=1, rotate=True)
+    np.testing.assert_array_equal(clean + 1, noisy)
+    clean, noisy = augmented(IMAGES, IMAGES + 1, gray=0.25, flip=True)
+    np.testing.assert_array_equal(clean + 1, noisy)  # the same noise in each channel
+    grays = np.ptp(clean, axis=3).max(axis=(1, 2)) == 0
+    assert 70 < grays.sum() < 130
+    greens = np.sort(IMAGES[grays, ..., 1].ravel())
+    np.testing.assert_array_equal(np.sort(clean[grays, ..., 0].ravel()), greens)

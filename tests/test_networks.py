@@ -1,14 +1,13 @@
 """training/base/networks.py."""
 
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import run_python
 from tests.tiny_networks import build
 from training import fit
 from training.base import networks
@@ -21,16 +20,22 @@ each_convolutional = pytest.mark.parametrize("kind", ["conv", "unet"])
 
 
 def test_names_are_known_without_keras() -> None:
-    code = "from training import backend, losses, networks, optimizers; import sys; "
-    code += "sys.exit('keras' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+    code = "from stages import check; import sys; sys.exit('keras' in sys.modules)"
+    assert run_python("-c", code).returncode == 0
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (13, 7, 3), (1, 1, 1)], ids=str)
+def test_a_classifier_gives_probabilities(shape: tuple[int, int, int]) -> None:
+    probabilities = np.asarray(networks.classifier(shape, 5)(np.ones((3, *shape))))
+    np.testing.assert_allclose(probabilities.sum(axis=1), np.ones(3), rtol=1e-5)
 
 
 def test_dense_is_the_network_of_the_guide() -> None:
-    model = build("dense", GRAY, encoder=[512, 512, 256, 256, 64], decoder=[512])
+    units = [512, 512, 256, 256, 64, 512]
+    model = build("dense", GRAY, encoder=units[:5], decoder=units[5:])
     layers = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
-    assert [layer.units for layer in layers] == [512, 512, 256, 256, 64, 512, 784]
-    assert [layer.activation.__name__ for layer in layers] == ["relu"] * 6 + ["linear"]
+    names = [(layer.units, layer.activation.__name__) for layer in layers]
+    assert names == [*((n, "relu") for n in units), (784, "linear")]
     assert model.layers[-1].activation is keras.activations.sigmoid  # from which Keras takes logits
     assert model.count_params() == 1_313_616  # computed by hand
 
@@ -52,9 +57,7 @@ def test_skip_connections_add_weights_and_nothing_else(kind: str, inputs: int) -
 
 @each_convolutional
 @pytest.mark.parametrize("shape", [(1, 1, 1), (8, 16, 3), (25, 6, 3)], ids=str)
-def test_a_network_of_any_size_equals_one_that_pads_with_zeros(
-    kind: str, shape: tuple[int, int, int]
-) -> None:
+def test_a_network_of_any_size_pads_with_zeros(kind: str, shape: tuple[int, int, int]) -> None:
     height, width, channels = shape
     fixed, free = (build(kind, size, filters=[3, 4, 5]) for size in (shape, (None, None, channels)))
     images = RNG.random((2, *shape), np.float32)
@@ -67,15 +70,14 @@ def test_a_network_of_any_size_equals_one_that_pads_with_zeros(
 
 
 @each_convolutional
-@pytest.mark.parametrize("levels", [1, 2, 3])
-@pytest.mark.parametrize("convolutions", [1, 2])
-def test_reach_is_the_distance_of_the_farthest_pixel_that_affects_an_output(
-    kind: str, levels: int, convolutions: int
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (3, 2)])
+def test_reach_is_that_of_the_farthest_pixel_with_an_effect(
+    kind: str, size: tuple[int, int]
 ) -> None:
-    filters = [2] * levels
+    filters, convolutions = [2] * size[0], size[1]
     scale, radius = networks.unet_reach(filters, convolutions)
-    size = None, None, 1
-    model = build(kind, size, filters=filters, convolutions=convolutions, residual=True)
+    settings: Any = {"filters": filters, "convolutions": convolutions, "residual": True}
+    model = build(kind, (None, None, 1), **settings)
     for variable in model.variables:  # no two effects cancel, and none is rounded to zero
         variable.assign(RNG.random(variable.shape, np.float32) * (len(variable.shape) > 1))
     first = (radius // scale + 2) * scale
@@ -85,17 +87,13 @@ def test_reach_is_the_distance_of_the_farthest_pixel_that_affects_an_output(
     affected = np.any(model(spots), axis=(2, 3))
     spot, row = np.nonzero(affected)
     assert abs(row - pixels[spot]).max() == radius
-    shifted = [np.roll(rows, -n) for n, rows in enumerate(affected)]
-    for n in range(1, 2 * scale):
-        assert np.array_equal(shifted[n], shifted[0]) == (n == scale)
+    same = [np.array_equal(np.roll(rows, -n), affected[0]) for n, rows in enumerate(affected)]
+    assert np.flatnonzero(same).tolist() == [0, scale]
 
 
 @each_convolutional
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
-def test_a_residual_network_subtracts_its_output_from_the_noisy_image(
-    kind: str, precision: str
-) -> None:
-    model = build(kind, (7, 7, 3), precision, filters=[4, 4], residual=True)
+def test_a_residual_network_subtracts_from_the_noisy_image(kind: str) -> None:
+    model = build(kind, (7, 7, 3), "mixed_bfloat16", filters=[4, 4], residual=True)
     images = RNG.normal(0.5, 1, (2, 7, 7, 3)).astype(np.float32)  # not limited to [0, 1]
     np.testing.assert_array_equal(model(images), images)  # it starts as the identity
     model.variables[-1].assign(np.array([0.1, 0.2, 0.3]))  # the bias of the output layer

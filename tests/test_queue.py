@@ -37,11 +37,12 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 def test_each_experiment_has_its_parameters_and_result(grid: Clone) -> None:
     models = set()
     for number, rate in enumerate(RATES, start=1):
-        commit = grid.experiment(f"grid-{number}")
-        assert f"learning_rate: {rate}" in grid.run("git", "show", f"{commit}:params.yaml")
-        lock = grid.run("git", "show", f"{commit}:dvc.lock")
-        models |= set(re.findall(r"path: models/autoencoder.keras\n.*\n +md5: (\w+)", lock))
-        scores = json.loads(grid.run("git", "show", f"{commit}:metrics/evaluation.json"))
+        lock, params, scores = (
+            grid.committed(f"grid-{number}", name)
+            for name in ("dvc.lock", "params.yaml", "metrics/evaluation.json")
+        )
+        assert params["train"]["learning_rate"] == float(rate)
+        models.add(str(lock["stages"]["train"]["outs"]))
         assert scores["val"]["denoised"]["psnr"] > scores["val"]["noisy"]["psnr"]
     assert len(models) == 3
     log = grid.run("dvc", "queue", "logs", "grid-3")  # stages that others have run are skipped

@@ -1,10 +1,9 @@
-"""The stages except baselines, robustness, classifier and classify, on small data."""
+"""The stages except baselines, on small data."""
 
-import contextlib
 import gzip
+import itertools
 import json
 import math
-import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -19,58 +18,58 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from PIL import Image
 from sklearn.model_selection import train_test_split
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+from tensorboard.util.tensor_util import make_ndarray
 
-from denoiser import Denoiser
+from denoiser import Denoiser, scores
+from denoiser.base import noise
 from denoiser.base.errors import InputError
 from denoiser.base.images import Float64
 from denoiser.ensemble import ensemble
-from pipeline import scores
-from pipeline.base import noise, npy, params
-from stages import add_noise, baselines, evaluate, load, plot, split
-from tests.conftest import SetParams, error_line, one_core, run_stage, run_stages, write_csv
-from training import onnx_export, optimizers
-from training.base import backend, networks
+from pipeline import figures
+from pipeline.base import npy
+from stages import add_noise, baselines, evaluate, load, plot, split, train
+from tests.conftest import ROOT, SetParams, error_line, one_core, run_stage, run_stages, write_csv
+from training import onnx_export
+from training.base import cluster, networks
 
 SPLITS = ("val", "test")
 VARIANTS = ("noisy", "denoised")
 LOSSES = "metrics/training/plots/metrics/loss.tsv"
 
 
-@pytest.mark.parametrize("limit", [None, 1, 7, 1000])
-def test_load(workspace: Path, set_params: SetParams, limit: int | None) -> None:
+def test_load(set_params: SetParams) -> None:
     table = write_csv(Path("data/raw/train.csv"), 40)
     Path("data/raw/test.csv").write_bytes(gzip.compress(Path("data/raw/train.csv").read_bytes()))
-    set_params(load={"limit": limit})
-    load.main()
     pixels = table.drop(columns="label").to_numpy().reshape(-1, 3, 3, 1)
-    for name in ("train", "test"):
-        for kind, expected in (("images", pixels), ("labels", table["label"])):
-            array = np.load(f"data/images/{name}_{kind}.npy")
-            assert array.dtype == np.uint8
-            np.testing.assert_array_equal(array, expected[:limit])
+    arrays: dict[str, Any] = {"images": pixels, "labels": table["label"]}
+    for limit, name, kind in itertools.product([None, 7, 1000], ["train", "test"], arrays):
+        set_params(load={"limit": limit})
+        load.main()
+        array = np.load(f"data/images/{name}_{kind}.npy")
+        assert array.dtype == np.uint8
+        np.testing.assert_array_equal(array, arrays[kind][:limit])
 
 
 ROW = b"label,pixel1\n1,2\n"
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
+def test_load_rejects_invalid_files(workspace: Path) -> None:
+    write_csv(Path("data/raw/train.csv"), 3)
+    for content, message in (
         (None, r"test\.csv: .* \(load\.test\)"),  # no file
         (b"", r"test\.csv: "),
         (b"label,pixel1\n1,x\n", r"test\.csv: row 1 \(line 2\).*'pixel1': 'x'"),
         (ROW, r"train\.csv .* 3x3 .* data/raw/test\.csv of 1x1 "),
-        (gzip.compress(99 * ROW, mtime=0)[:-9], r"test\.csv: "),  # truncated
-        (gzip.compress(ROW, mtime=0)[:-8] + bytes(8), r"test\.csv: "),  # a wrong checksum
-    ],
-)
-def test_load_rejects_invalid_files(workspace: Path, content: bytes | None, message: str) -> None:
-    write_csv(Path("data/raw/train.csv"), 3)
-    if content is not None:
-        Path("data/raw/test.csv").write_bytes(content)
-    with pytest.raises(InputError, match=rf"^data/raw/{message}"):
-        load.main()
-    assert [path.name for path in Path("data").iterdir()] == ["raw"]  # no partial output
+        (gzip.compress(99 * ROW)[:-9], r"test\.csv: "),  # truncated
+        (gzip.compress(ROW)[:-8] + bytes(8), r"test\.csv: "),  # a wrong checksum
+    ):
+        if content is not None:
+            Path("data/raw/test.csv").write_bytes(content)
+        with pytest.raises(InputError, match=rf"^data/raw/{message}"):
+            load.main()
+        assert [path.name for path in Path("data").iterdir()] == ["raw"]  # no partial output
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -101,89 +100,98 @@ def test_each_block_of_images_has_its_noise(noisy: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(noise, "BLOCK_SIZE", 8)
     add_noise.main()
     for name in ("train", "val", "test"):
-        clean = np.load(f"data/split/x_{name}.npy")
-        blocks = [
-            noise.add_noise(clean[start : start + 8], "uniform", 0.9, noise.generator(42, name, n))
-            for n, start in enumerate(range(0, len(clean), 8))
-        ]
-        np.testing.assert_array_equal(np.load(f"data/noisy/x_{name}.npy"), np.concatenate(blocks))
+        clean, noisy_images = (np.load(f"data/{x}/x_{name}.npy") for x in ("split", "noisy"))
+        for n, start in enumerate(range(0, len(clean), 8)):
+            rng, block = noise.generator(42, name, n), slice(start, start + 8)
+            expected = noise.add_noise(clean[block], "uniform", 0.9, rng)
+            np.testing.assert_array_equal(noisy_images[block], expected)
 
 
-def test_keras_builds_each_network_classifier_optimizer_and_precision(workspace: Path) -> None:
-    settings = dict(params.read(params.Model))
-    for kind in networks.NETWORKS:
-        network = networks.build((10, 12, 3), **settings | {"kind": kind})
-        assert network.output_shape == network.input_shape == (None, 10, 12, 3)
-    for shape in ((8, 8, 1), (13, 7, 3), (1, 1, 1)):
-        probabilities = np.asarray(networks.classifier(shape, 5)(np.ones((3, *shape))))
-        np.testing.assert_allclose(probabilities.sum(axis=1), np.ones(3), rtol=1e-5)
-    for name in optimizers.OPTIMIZERS:
-        assert optimizers.optimizer(name, 0.1, 0.01).weight_decay == 0.01
-    for name in backend.PRECISIONS:
-        assert keras.dtype_policies.get(name).variable_dtype == "float32"
-
-
-DIVERGING = {"optimizer": "sgd", "learning_rate": 1e30}
-
-
-@pytest.mark.parametrize(
-    ("train", "runtime", "message"),
-    [
-        ({}, {}, r"train\.batch_size is 128, .* 40 training images"),
-        ({"loss": "ssim"}, {"backend": "jax"}, r"train\.loss is 'ssim', .* 11x11 pixels"),
-        ({}, {"backend": "theano"}, r"runtime\.backend is 'theano'.* not installed"),
-        ({}, {"device": "gpu"}, r"runtime\.device is 'gpu', but tensorflow finds none"),
-        (DIVERGING, {}, r"epoch 1: lower train\.learning_rate \(now 1e\+30\)"),
-    ],
-)
-def test_train_stops_if_it_cannot_succeed(
-    noisy: Path, set_params: SetParams, train: Any, runtime: Any, message: str
+def test_impossible_trainings(
+    noisy: Path, set_params: SetParams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for path in Path("data").glob("*/x_*.npy"):
         np.save(path, np.load(path)[:, :10, :10])
-    set_params(train={} if "batch_size" in message else {"batch_size": 8} | train, runtime=runtime)
-    assert re.search(message, error_line(run_stage("train", {"CUDA_VISIBLE_DEVICES": "-1"})))
+    monkeypatch.setenv(cluster.ADDRESSES, "127.0.0.1:9")
+    for change, message in (
+        ({}, r"train\.batch_size is 128, .* 40 training images"),
+        ({"batch_size": 8, "loss": "ssim"}, r"train\.loss is 'ssim', .* 11x11 pixels"),
+        ({"loss": "mse"}, r"ADDRESSES is set\) need 'jax'"),
+    ):
+        set_params(train=change)
+        with pytest.raises(InputError, match=message):
+            train.main()
+    monkeypatch.delenv(cluster.ADDRESSES)
+    set_params(train={"optimizer": "sgd", "learning_rate": 1e30})
+    for runtime, message in (
+        ({"backend": "theano"}, "runtime.backend is 'theano', which is not installed"),
+        ({"backend": "tensorflow", "device": "gpu"}, "is 'gpu', but tensorflow finds none"),
+        ({"device": "auto"}, "epoch 1: lower train.learning_rate (now 1e+30)"),
+    ):
+        set_params(runtime=runtime)
+        assert message in error_line(run_stage("train", {"CUDA_VISIBLE_DEVICES": "-1"}))
     assert not Path("models/autoencoder.keras").exists()
 
 
 DENSE = {"activation": "gelu", "encoder": [30, 20], "decoder": []}
 UNET = {"kind": "unet", "filters": [4, 8], "convolutions": 1, "standardize": True}
+SETTINGS = {"loss": "ssim", "schedule": "cosine", "warmup": 0.1, "precision": "mixed_bfloat16"}
 AUGMENT = {"flip": True, "rotate": True, "shift": 1, "gray": 0.0}
 
 
-@pytest.mark.parametrize(
-    ("network", "settings"),
-    [
-        (DENSE, {"loss": "mse"}),
-        (UNET, {"loss": "ssim", "schedule": "cosine", "warmup": 0.1, "precision": "mixed_bfloat16"}
-        | {"fresh_noise": True, "augment": AUGMENT}),
-    ],
-    ids=["dense", "unet"],
-)  # fmt: skip
+@pytest.mark.parametrize("network", [DENSE, UNET], ids=["dense", "unet"])
 def test_bytes_of_the_model_do_not_depend_on_the_number_of_cores(
-    noisy: Path, set_params: SetParams, network: dict[str, Any], settings: dict[str, Any]
+    noisy: Path, set_params: SetParams, network: dict[str, Any]
 ) -> None:
     """With parameters that are not the defaults; `test_interruptions` tests the defaults."""
-    set_params(model=network, train={"epochs": 20, "optimizer": "adamw", "seed": 1} | settings)
+    settings = SETTINGS | {"fresh_noise": True, "augment": AUGMENT}
+    set_params(model=network, train=settings if network is UNET else {"loss": "mse"})
     # The last batch is smaller, and training stops early.
-    set_params(train={"batch_size": 7, "learning_rate": 0.1, "patience": 1})
-    outputs = []
-    for cores in (contextlib.nullcontext, one_core):
-        with cores():
-            run_stages("train")
-        paths = [Path("models/autoencoder.keras"), *Path("metrics/training").rglob("*.*")]
-        outputs.append({str(path): path.read_bytes() for path in paths if path.is_file()})
+    short = {"epochs": 20, "batch_size": 7, "learning_rate": 0.1, "patience": 1}
+    set_params(train=short | {"optimizer": "adamw", "seed": 1})
+    run_stages("train")
     assert 2 <= read_json("training/metrics.json")["epochs"] < 20
-    assert len(outputs[0]) == 4
-    assert [path for path in outputs[0] if outputs[0][path] != outputs[1][path]] == []
+    paths = [Path("models/autoencoder.keras"), *Path("metrics/training").rglob("*.[jt]s*")]
+    outputs = {path: path.read_bytes() for path in paths}
+    assert len(outputs) == 4
+    set_params(runtime={"tensorboard": True})
+    earlier = Path("tensorboard/name/file of an earlier run")
+    earlier.parent.mkdir(parents=True)
+    earlier.touch()
+    with one_core():
+        run_stages("train", env={"DVC_ROOT": str(noisy), "DVC_EXP_NAME": "name"})
+    assert [path for path in paths if path.read_bytes() != outputs[path]] == []
+    assert not earlier.exists()
+    check_tensorboard(read_json("training/metrics.json")["epochs"])
+
+
+def check_tensorboard(epochs: int) -> None:
+    """Checks the losses, images and parameters that TensorBoard reads."""
+    log = {
+        name: EventAccumulator(f"tensorboard/name{name}") for name in ("", "/validation", "/images")
+    }
+    for events in log.values():
+        events.Reload()
+    losses = log["/validation"].Tensors("epoch_loss")
+    assert [event.step for event in losses] == list(range(epochs))
+    values = [make_ndarray(event.tensor_proto) for event in losses]
+    expected = pd.read_csv(LOSSES.replace("loss.tsv", "val_loss.tsv"), sep="\t")["val_loss"]
+    np.testing.assert_allclose(values, expected, rtol=1e-6)
+    images = log["/images"].Tensors("clean, noisy, denoised")
+    width, height, *pngs = images[-1].tensor_proto.string_val
+    assert (width, height, len(pngs)) == (b"120", b"36", 1)  # 10 x 3 images of 12x12
+    summary = log[""].SummaryMetadata("_hparams_/session_start_info")
+    hparams = HParamsPluginData.FromString(summary.plugin_data.content).session_start_info.hparams
+    assert hparams["model.decoder"].string_value in ("[]", "[512]")
+    assert hparams["train.weight_decay"].string_value == "None"
+    assert hparams["model.residual"].bool_value is False
+    assert hparams["train.epochs"].number_value == 20
 
 
 @pytest.mark.slow
-def test_jax_splits_batches_among_devices_and_trains_in_mixed_precision(
-    noisy: Path, set_params: SetParams
-) -> None:
+def test_jax_uses_several_devices_and_mixed_precision(noisy: Path, set_params: SetParams) -> None:
     """Two devices on the CPU; tests/test_cluster.py trains on two machines."""
-    set_params(model=UNET, train={"epochs": 2, "batch_size": 8}, runtime={"backend": "jax"})
+    set_params(model=DENSE, train={"epochs": 2, "batch_size": 8}, runtime={"backend": "jax"})
     losses = []
     for devices in (1, 2):
         flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
@@ -191,7 +199,7 @@ def test_jax_splits_batches_among_devices_and_trains_in_mixed_precision(
         losses.append(pd.read_csv(LOSSES, sep="\t")["loss"])
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
     mixed = {"precision": "mixed_bfloat16", "epochs": 5, "batch_size": 7}
-    set_params(model={"kind": "dense"} | DENSE, train=mixed)
+    set_params(model=UNET, train=mixed)
     assert "choose a multiple of 2" in error_line(run_stage("train", flags))
     assert run_stages("train", "predict").count("CPU") == 2
     loss = pd.read_csv(LOSSES, sep="\t")["loss"]
@@ -203,9 +211,7 @@ def test_jax_splits_batches_among_devices_and_trains_in_mixed_precision(
     assert 0 <= denoised.min() < denoised.max() <= 1
 
 
-def test_predict_and_the_exported_model_give_the_same_images(
-    workspace: Path, set_params: SetParams
-) -> None:
+def test_predict_and_the_exported_model_agree(workspace: Path, set_params: SetParams) -> None:
     gaussian = {"kind": "gaussian", "amount": [0, 0.25], "clip": False}
     set_params(model=DENSE, noise=gaussian, predict={"ensemble": True})
     network = networks.build((3, 3, 1), "dense", **DENSE)
@@ -225,6 +231,48 @@ def test_predict_and_the_exported_model_give_the_same_images(
         np.testing.assert_allclose(denoised, expected, atol=1e-6)
         one = denoiser(images[0], ensemble=True)
         np.testing.assert_allclose(one, denoised[0], atol=1e-6)
+
+
+def save_model(factor: float) -> None:
+    """Writes a model that multiplies the brightness."""
+    image = keras.Input((12, 12, 1))
+    Path("models").mkdir()
+    keras.Model(image, keras.layers.Rescaling(factor)(image)).save("models/autoencoder.keras")
+
+
+def test_results_that_are_not_finite_are_an_error(noisy: Path) -> None:
+    save_model(np.nan)
+    for stage in ("predict", "robustness"):
+        line = error_line(run_stage(stage))
+        assert line.startswith(f"{stage}: models/autoencoder.keras computes values that are not fi")
+    assert not Path("data/denoised").exists()
+    assert not Path("metrics/robustness.csv").exists()
+
+
+def test_table_has_every_metric_of_every_noise(noisy: Path, set_params: SetParams) -> None:
+    """Of a model that halves the brightness; without amounts the table is empty."""
+    save_model(0.5)
+    tables = []
+    for amounts in ({}, {"uniform": [0.0, 0.5], "masking": [1.0]}):
+        set_params(robustness={"images": 7, "amounts": amounts})
+        run_stages("robustness")
+        tables.append(pd.read_csv("metrics/robustness.csv"))
+    empty, table = tables
+    columns = [f"{metric}_{x}" for metric in scores.METRICS for x in ("noisy", "denoised")]
+    assert list(empty) == list(table) == ["kind", "amount", *columns]
+    assert empty.empty
+    clean = np.load("data/split/x_val.npy")[:7]
+    rng = noise.generator(42, "robustness uniform", 0)
+    images = {
+        ("uniform", 0.0): clean,
+        ("uniform", 0.5): noise.add_noise(clean, "uniform", 0.5, rng),
+        ("masking", 1.0): np.zeros_like(clean),
+    }
+    assert list(zip(table["kind"], table["amount"], strict=True)) == list(images)
+    for (_, row), noisy_images in zip(table.iterrows(), images.values(), strict=True):
+        for variant, expected in (("noisy", noisy_images), ("denoised", noisy_images / 2)):
+            for metric, values in scores.score(clean, expected).items():
+                assert row[f"{metric}_{variant}"] == pytest.approx(values.mean(), abs=1e-4)
 
 
 @pytest.fixture
@@ -293,9 +341,7 @@ def test_evaluate_scores_each_image_each_class_and_each_method(scored: Path) -> 
             assert table.loc[method, column] == pytest.approx(means[metric], abs=1e-4)
 
 
-def test_evaluate_says_that_a_model_is_no_better_than_its_input(
-    scored: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_evaluate_names_a_useless_model(scored: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in SPLITS:
         np.save(f"data/denoised/x_{name}.npy", np.load(f"data/noisy/x_{name}.npy"))
     evaluate.main()
@@ -312,13 +358,13 @@ def test_plot_draws_the_images_in_order_with_their_psnr(
         assert picture.width == 1100  # 100 per image, and 100 for the labels
     drawn = {}
 
-    def save(figure: Figure, file: Path, **_: Any) -> None:
+    def save(figure: Figure, file: Path) -> None:
         """Keeps the images of each row by its label, and the captions of the columns."""
         rows = [figure.axes[start : start + 3] for start in range(0, len(figure.axes), 3)]
         images = {row[0].get_ylabel(): [axis.images[0].get_array() for axis in row] for row in rows}
         drawn[file.stem] = images, [axis.get_xlabel() for axis in rows[-1]]
 
-    monkeypatch.setattr(Figure, "savefig", save)
+    monkeypatch.setattr(figures, "save", save)
     set_params(plot={"images": 3})
     plot.main()
     psnr = {name: expected_scores(name)["psnr"] for name in SPLITS}
@@ -338,3 +384,42 @@ def test_plot_draws_the_images_in_order_with_their_psnr(
         path = paths.get(label, f"baselines/{label}")
         np.testing.assert_array_equal(images, np.load(f"data/{path}.npy")[:3, ..., 0])
     assert captions == [f"{value:.1f} dB" for value in psnr["test"][:3]]
+
+
+MODEL, RESULT = Path("models/classifier.keras"), Path("metrics/classification.json")
+
+
+def test_accuracy_and_bytes_on_any_number_of_cores(workspace: Path, set_params: SetParams) -> None:
+    """Images of class 3 are bright on the left, those of class 1 at the bottom."""
+    set_params(classifier={"batch_size": 16, "epochs": 4, "learning_rate": 0.01})
+    for name in ("split", "noisy", "denoised", "baselines"):
+        Path("data", name).mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 203), ("test", 40)):
+        labels = rng.choice(np.array([1, 3], np.uint8), count)
+        images = rng.random((count, 12, 12, 1), np.float32) / 4
+        images[labels == 3, :, :6] += 0.7
+        images[labels == 1, 6:] += 0.7
+        np.save(f"data/split/x_{part}.npy", images)
+        np.save(f"data/split/y_{part}.npy", labels)
+    np.save("data/noisy/x_test.npy", 1 - images)
+    np.save("data/denoised/x_test.npy", images * 0.9)
+    run_stages("classifier", "classify")
+    model = MODEL.read_bytes()
+    accuracy = json.loads(RESULT.read_text())["accuracy"]
+    assert accuracy == {"clean": 1, "denoised": 1, "noisy": accuracy["noisy"]}  # no baseline
+    assert accuracy["noisy"] < 0.7
+    others = images[[np.flatnonzero(labels != label)[0] for label in labels]]
+    np.save("data/baselines/x_test.npy", np.concatenate([images[:10], others[10:]]))
+    run_stages("classify")
+    assert json.loads(RESULT.read_text())["accuracy"] == accuracy | {"best_baseline": 0.25}
+    set_params(classifier={"learning_rate": 1e30})
+    message = "classifier.learning_rate 1e+30, the loss of the classifier is no longer finite"
+    assert message in error_line(run_stage("classifier"))
+    set_params(classifier={"learning_rate": 0.01})
+    with one_core():
+        run_stages("classifier")
+    assert MODEL.read_bytes() == model
+    Path("sitecustomize.py").write_text("import os\n\nos.cpu_count = lambda: 8\n")
+    run_stages("classifier", env={"PYTHONPATH": f"{workspace}:{ROOT}"})
+    assert MODEL.read_bytes() == model
