@@ -41,15 +41,29 @@ FAST: dict[str, dict[str, Any]] = {
 }
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Runs the longest modules first, so that no worker ends with one of them.
+# Modules with a fixture for all of their tests, which one worker runs, and modules that take long.
+TOGETHER = ("test_committed", "test_dvc_yaml", "test_page", "test_queue")
+LONG = ("test_stages", "test_guide", "test_photographs", "test_loops", "test_onnx_export")
 
-    The second to fourth do not need `digits`, which the first one creates meanwhile.
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Runs long tests first, so that no worker ends with one of them.
+
+    One worker starts with a test that creates `digits`; meanwhile, the others do not need it.
     """
-    longest = "search data_sets queue stages interruptions experiments environment pipeline "
-    longest += "photographs exchange verify cluster loops fit"
-    positions = {f"test_{name}": position for position, name in enumerate(longest.split())}
-    items.sort(key=lambda item: positions.get(item.path.stem, len(positions)))
+
+    def place(item: pytest.Item) -> int:
+        if "digits" in getattr(item, "fixturenames", ()):
+            return 2
+        return 0 if item.get_closest_marker("slow") else 1 if item.path.stem in LONG else 3
+
+    items.sort(key=place)
+    first = next((item for item in items if place(item) == 2), None)
+    items.sort(key=lambda item: item is not first)
+    for item in items:
+        if item.path.stem in TOGETHER:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture
