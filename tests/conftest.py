@@ -233,7 +233,7 @@ def run_python(*words: str, env: dict[str, str] | None = None) -> subprocess.Com
 
 
 def run_stage(name: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    return run_python("-m", f"stages.{name}", env=env)
+    return run_python("-m", "stages", name, env=env)
 
 
 def run_stages(*names: str, env: dict[str, str] | None = None) -> str:

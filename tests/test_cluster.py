@@ -33,7 +33,7 @@ def test_two_machines_train_like_one_and_can_resume(digits: Clone, tmp_path: Pat
         train = {"epochs": 60, "patience": None}
         clone.set_params(load={"limit": 1000}, train=train, runtime={"backend": "jax"})
         clone.run("dvc", "repro", "add_noise")
-    first.run("python", "-m", "stages.train")
+    first.run("python", "-m", "stages", "train")
     alone = losses(first)
     model = (first.folder / "models/autoencoder.keras").read_bytes()
     first.run("git", "checkout", "metrics")
@@ -64,7 +64,10 @@ def together(first: Clone, second: Clone, until: str = "", kill: bool = False) -
     }
     for number, clone in enumerate((first, second)):
         clone.env |= variables | {"KERAS_DISTRIBUTION_PROCESS_ID": str(number)}
-    processes = first.start("dvc", "repro", "train"), second.start("python", "-m", "stages.train")
+    processes = (
+        first.start("dvc", "repro", "train"),
+        second.start("python", "-m", "stages", "train"),
+    )
     output = wait_for(processes[0], until) if kill else ""
     if kill:
         os.killpg(processes[1].pid, signal.SIGKILL)

@@ -8,8 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from denoiser.base import noise
-from pipeline.base import npy
+from pipeline.base import noise, npy
 from tests.tiny_networks import build
 from training import batches, loops
 from training.augment import augment
@@ -169,10 +168,10 @@ def test_batches_have_counters_that_number_all_rows_of_all_epochs(small_windows:
         for number, (_, shuffled) in enumerate(order.windows(2))
     )
     assert first.rows.tolist() == np.arange(24).reshape(6, 4).tolist()
-    assert first.last.size == 0
+    assert first.remainder.size == 0
     assert first.counters.tolist() == [60, 64, 68, 72, 76, 80, 84]
     assert second.rows.tolist() == [[0, 1, 2, 3]]  # of the second window
-    assert second.last.tolist() == [4, 5]
+    assert second.remainder.tolist() == [4, 5]
     assert second.counters.tolist() == [84, 88]
     (_, shuffled), *_ = order.windows(0)
     counters = order.batches(shuffled, 2**31 // 30).counters  # 2³¹ lies in this epoch

@@ -208,7 +208,9 @@ def test_metadata_are_kept_as_far_as_possible(source: str, target: str) -> None:
     save("a.png", RGB, exif=exif, icc_profile=PROFILE, dpi=(300, 150))
     save(source, RGB, exif=exif.tobytes(), icc_profile=PROFILE, dpi=(300, 150))
     if deep:
-        picture_output.write(source, [(RGB.astype(np.uint16) * 257, read("a.png"))])
+        picture_output.write(
+            source, picture_output.format_of(source), [(RGB.astype(np.uint16) * 257, read("a.png"))]
+        )
     lost = (source, target) == ("deep.png", "b.tif")
     assert ("its camera settings in EXIF cannot be stored" in copy(source, target)) == lost
     with Image.open(target) as written:
