@@ -8,15 +8,16 @@ GPU ?= $(if $(shell command -v nvidia-smi),1,0)
 UV := uv==0.13.9
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup repro train experiment seeds photographs results table notebook guide search update \
+.PHONY: .FORCE help setup repro train experiment seeds photographs results table notebook guide search update \
 	verify bench test format lock
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/pipeline  ## create .venv with the packages of the pipeline; GPU=1 or 0: with CUDA or without
 
 repro: .venv/pipeline  ## run the pipeline and print its scores beside the committed ones
+	@git rev-parse HEAD > /dev/null 2>&1 || { echo 'This folder has no history: clone the repository with git.'; exit 1; }
 	@dvc repro
 	@dvc metrics diff --all --targets metrics/evaluation.json
 	@echo 'Figures: metrics/plots. Charts: dvc plots show'
@@ -89,14 +90,15 @@ INSTALL = uv pip install --quiet --system-certs --compile-bytecode --python .ven
 # Python runs this line when it starts, so that .venv/bin/dvc finds the `python` of the stages.
 WITHOUT_ACTIVATION = 'import os, sys; os.environ["PATH"] = f"{sys.prefix}/bin:" + os.environ.get("PATH", "")'
 
-.venv/pipeline: requirements.txt
+# The stamp holds the value of GPU: another value installs the packages anew.
+.venv/pipeline: requirements.txt $(if $(filter-out $(GPU),$(shell cat .venv/pipeline 2> /dev/null)),.FORCE)
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 		{ echo 'Python 3.11, 3.12 or 3.13 is required: make PYTHON=python3.12 …'; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/pip install --quiet $(UV)
 	$(INSTALL) -r $(if $(filter 1,$(GPU)),requirements/cuda.txt,requirements.txt)
 	@echo $(WITHOUT_ACTIVATION) > "$$(echo .venv/lib/python3*/site-packages)/path.pth"
-	@touch $@
+	@echo $(GPU) > $@
 
 .venv/search: .venv/pipeline requirements/search.txt
 	$(INSTALL) -r requirements/search.txt

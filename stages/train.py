@@ -20,7 +20,7 @@ def main() -> None:
     noisy, clean, noisy_val, clean_val = (npy.open_npy(path) for path in DATA)
     check_sizes(train, len(clean), min(clean.shape[1:3]))
     portable = runtime.portable and backend.portable(model_params.kind, train.precision)
-    device = start(runtime, train, portable)
+    device = start(runtime, train, portable, len(clean_val))
     shared = model_params, train, noise_params, runtime.backend, portable, device
     key = checkpoints.key(DATA, *shared)
     checkpoint = cluster.resume(key, checkpoints.load(key))
@@ -57,7 +57,7 @@ def check_sizes(train: params.Train, count: int, side: int) -> None:
         )
 
 
-def start(runtime: params.Runtime, train: params.Train, portable: bool) -> str:
+def start(runtime: params.Runtime, train: params.Train, portable: bool, validation: int) -> str:
     """Starts Keras; returns the device, with the number of devices if there are several."""
     device = backend.start(runtime.backend, runtime.device, portable, join=True)
     devices = cluster.device_count()
@@ -65,6 +65,11 @@ def start(runtime: params.Runtime, train: params.Train, portable: bool) -> str:
         raise InputError(
             f"{params.FILE}: train.batch_size is {train.batch_size}, "
             f"which cannot be split among {devices} devices: choose a multiple of {devices}"
+        )
+    if validation < devices:
+        raise InputError(
+            f"{params.FILE}: the {validation} validation images cannot be split among {devices} "
+            "devices: raise split.validation_fraction"
         )
     return f"{devices} x {device}" if devices > 1 else device
 

@@ -1,6 +1,7 @@
 """Runs without tracked files, without the environment and on other processors."""
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -56,6 +57,25 @@ def test_setup_installs_cuda_if_there_is_an_nvidia_driver(tmp_path: Path) -> Non
     assert [installs_cuda(), installs_cuda("GPU=1")] == [False, True]
     Path(tools, "nvidia-smi").symlink_to("/usr/bin/true")
     assert [installs_cuda(), installs_cuda("GPU=0")] == [True, False]
+    # After a set-up without CUDA, GPU=1 installs it.
+    (clone.folder / ".venv").mkdir()
+    (clone.folder / ".venv/pipeline").write_text("0\n")
+    assert "Nothing to be done" in clone.run("make", "--dry-run", "setup", "GPU=0")
+    assert installs_cuda("GPU=1")
+
+
+def test_make_runs_every_command_in_a_shell_which_finds_the_tools_of_the_environment() -> None:
+    """Make 3.81 of macOS looks up a command in its PATH, unless SHELL differs from /bin/sh."""
+    assert "\nSHELL := /bin/bash\n" in Clone(ROOT).run("make", "--dry-run", "-p", "help")
+
+
+def test_a_folder_without_history_is_reported_in_one_line(tmp_path: Path) -> None:
+    """Such as a ZIP of the repository."""
+    clone = Clone.of_workspace(tmp_path)
+    shutil.rmtree(tmp_path / ".git")
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv/pipeline").write_text("0\n")
+    assert "clone the repository with git" in clone.fail("make", "repro", "GPU=0")
 
 
 # They limit the libraries to AVX2; the stages limit oneDNN and OpenBLAS themselves. Without these
@@ -110,6 +130,7 @@ def test_weights_do_not_depend_on_the_number_of_cores() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="weights of ARM differ")
 @pytest.mark.skipif(not shutil.which(EMULATOR[0]) and "CI" not in os.environ, reason="needs QEMU")
 def test_another_processor_trains_the_same_weights() -> None:
     """XLA's library YNNPACK gave other sums on processors with AVX-512 than on those without."""

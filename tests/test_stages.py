@@ -168,6 +168,10 @@ def test_jax_uses_several_devices_and_mixed_precision(noisy: Path, set_params: S
     mixed = {"precision": "mixed_bfloat16", "epochs": 5, "batch_size": 7}
     set_params(model=UNET, train=mixed)
     assert "choose a multiple of 2" in error_line(run_stage("train", flags))
+    set_params(train={"batch_size": 16})
+    many = {"XLA_FLAGS": "--xla_force_host_platform_device_count=16"}
+    assert "the 10 validation images cannot" in error_line(run_stage("train", many))
+    set_params(train={"batch_size": 7})
     assert run_stages("train", "predict").count("CPU") == 2
     loss = pd.read_csv(LOSSES, sep="\t")["loss"]
     assert loss.iloc[-1] < loss.iloc[0]

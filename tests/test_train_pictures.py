@@ -1,5 +1,6 @@
 """`make train`: the preset `pictures` on folders of pictures, with the real DVC."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +27,7 @@ def test_a_folder_trains_a_model_for_cameras_and_two_folders_for_pairs(tmp_path:
             path = clone.folder / f"Anna's {name}, 2024/{number}.png"
             path.parent.mkdir(exist_ok=True)
             image.save(path)
-    output = clone.run("python", "-m", "tools.train_pictures", CLEAN)
-    assert output.rstrip().endswith("python -m denoiser PICTURES --model models/denoiser.onnx")
-    assert (clone.folder / f"{CLEAN}.dvc").exists()
     path = clone.folder / "models/denoiser.onnx"
-    assert Denoiser(str(path)).metadata["noise"] == "camera"
     clone.run("python", "-m", "tools.train_pictures", CLEAN, DARK)
     denoiser = Denoiser(str(path))
     assert denoiser.metadata["noise"] == "pairs"
@@ -43,6 +40,12 @@ def test_a_folder_trains_a_model_for_cameras_and_two_folders_for_pairs(tmp_path:
     )
     assert images.shape == denoised.shape == (8 * 4, 64, 64, 3)
     np.testing.assert_allclose(images[3], clean[-64:, -64:] / 255, atol=1e-6)
+    # Pictures alone do not require the folder of former pairs.
+    shutil.rmtree(clone.folder / DARK)
+    (clone.folder / f"{DARK}.dvc").unlink()
+    output = clone.run("python", "-m", "tools.train_pictures", CLEAN)
+    assert output.rstrip().endswith("python -m denoiser PICTURES --model models/denoiser.onnx")
+    assert Denoiser(str(path)).metadata["noise"] == "camera"
     # Without labels, there is no classifier, and its scores are null.
     assert (clone.folder / "models/classifier.keras").stat().st_size == 0
     accuracy = clone.read_json("metrics/classification.json")["accuracy"]
@@ -59,5 +62,7 @@ def test_a_folder_trains_a_model_for_cameras_and_two_folders_for_pairs(tmp_path:
     for folder in ("gone", ".", str(tmp_path.parent)):
         output = clone.fail("python", "-m", "tools.train_pictures", folder)
         assert "is not a folder in the project: copy your pictures there" in output
+    output = clone.fail("python", "-m", "tools.train_pictures", "tests")
+    assert "is already tracked by" in output  # the message of `dvc add`
     output = clone.fail("python", "-m", "tools.train_pictures", "", DARK)
     assert "pass the folder of your pictures" in output

@@ -12,7 +12,7 @@ from dvc.utils.hydra import apply_overrides
 from denoiser.base.errors import InputError
 from pipeline.base import params
 from pipeline.base.process import run_main
-from tools.command import set_params
+from tools.command import output, set_params
 from tools.experiment import NO_DATA, overrides
 from training.onnx_export import DENOISER
 
@@ -25,21 +25,18 @@ def main() -> None:
     for folder in folders:
         if Path.cwd() not in Path(folder).resolve().parents or not Path(folder).is_dir():
             raise InputError(f"{folder} is not a folder in the project: copy your pictures there")
-    run_command("dvc", "add", "--quiet", *folders)
+    output("dvc", "add", *folders)
     apply_overrides(Path(params.FILE), overrides(NO_DATA))
-    # Not as overrides, which would parse the names of the folders.
-    set_params(Path(), load={"train": pictures, "test": pictures})
+    # Not as overrides, which would parse the names of the folders. Without pairs, the noisy folders
+    # of an earlier training must not be required.
+    load = {"train": pictures, "test": pictures}
+    load |= dict.fromkeys(("noisy_train", "noisy_test"), noisy or pictures)
+    set_params(Path(), load=load)
     if noisy:
-        load = {"noisy_train": noisy, "noisy_test": noisy, "camera": 0}
-        set_params(Path(), load=load, noise={"kind": "pairs"})
-    run_command("dvc", "exp", "run")
+        set_params(Path(), load={"camera": 0}, noise={"kind": "pairs"})
+    if subprocess.run(["dvc", "exp", "run"]).returncode:
+        raise InputError("`dvc exp run` failed, see above")
     print(f"\nto denoise pictures: python -m denoiser PICTURES --model {DENOISER}")
-
-
-def run_command(*command: str) -> None:
-    """Runs a command that prints its errors. Raises InputError if it fails."""
-    if subprocess.run(command).returncode:
-        raise InputError(f"`{' '.join(command[:3])}` failed, see above")
 
 
 if __name__ == "__main__":
