@@ -87,8 +87,9 @@ lock: .venv/pipeline  ## pin the newest versions of all packages
 # certificates of the system, which a proxy may require.
 INSTALL = uv pip install --quiet --system-certs --compile-bytecode --python .venv/bin/python
 
-# Python runs this line when it starts, so that .venv/bin/dvc finds the `python` of the stages.
-WITHOUT_ACTIVATION = 'import os, sys; os.environ["PATH"] = f"{sys.prefix}/bin:" + os.environ.get("PATH", "")'
+# Python runs this line when it starts: .venv/bin/dvc finds the `python` of the stages, and PYTHONSAFEPATH, which
+# would hide the modules of the current folder, has no effect.
+WITHOUT_ACTIVATION = 'import os, sys; os.environ["PATH"] = f"{sys.prefix}/bin:" + os.environ.get("PATH", ""); sys.flags.safe_path and sys.path.insert(0, os.getcwd())'
 
 # The stamp holds the value of GPU: another value installs the packages anew.
 .venv/pipeline: requirements.txt $(if $(filter-out $(GPU),$(shell cat .venv/pipeline 2> /dev/null)),.FORCE)

@@ -69,6 +69,28 @@ def test_make_runs_every_command_in_a_shell_which_finds_the_tools_of_the_environ
     assert "\nSHELL := /bin/bash\n" in Clone(ROOT).run("make", "--dry-run", "-p", "help")
 
 
+def test_the_stages_are_found_in_a_safe_path(tmp_path: Path) -> None:
+    clone = Clone.of_workspace(tmp_path, fetch={"source": "digits"})
+    clone.run("dvc", "repro", "check", env={"PYTHONSAFEPATH": "1"})
+
+
+def test_figures_do_not_depend_on_settings_of_matplotlib(tmp_path: Path) -> None:
+    """A notebook passes MPLBACKEND on to the programs that it starts."""
+    (tmp_path / "matplotlibrc").write_text("figure.facecolor: red\n")
+    code = """
+import sys
+import numpy as np
+from pathlib import Path
+from pipeline import figures
+figure = figures.rows({"a": np.zeros((1, 2, 2, 1), np.float32)}, np.zeros(1), "", "gray")
+figures.save(figure, Path(sys.argv[1]))
+"""
+    settings = {"MPLBACKEND": "module://gone", "MATPLOTLIBRC": str(tmp_path)}
+    for name, env in (("a.png", {}), ("b.png", settings)):
+        Clone(ROOT).run("python", "-c", code, str(tmp_path / name), env=env)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
 def test_a_folder_without_history_is_reported_in_one_line(tmp_path: Path) -> None:
     """Such as a ZIP of the repository."""
     clone = Clone.of_workspace(tmp_path)
