@@ -16,8 +16,7 @@ from tools.markdown import insert_tables
 BENCHMARKS = {
     "training_step": training_step.training_step,
     "gpu": gpu.training_on_gpu,
-    "repro": runs.first_repro,
-    "whole": runs.whole_guide,
+    "commands": runs.commands,
 }
 
 
