@@ -1,6 +1,7 @@
 """training/loops.py, training/batches.py, training/augment.py, training/device_random.py."""
 
 import itertools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from pipeline.base import noise, npy
 from tests.tiny_networks import build
 from training import batches, loops
 from training.augment import augment
+from training.base.networks import NETWORKS
 from training.batches import Order
 from training.device_random import DeviceGenerator
 from training.fit import compile_model
 from training.loops import Loop
+from training.losses import LOSSES
 
 SHAPE = 8, 8, 1
 NOISY, CLEAN = np.random.default_rng(0).random((2, 84, *SHAPE), np.float32)
@@ -222,3 +225,18 @@ def test_a_noisy_copy_is_transformed_alike_and_some_color_images_become_gray() -
     assert 70 < grays.sum() < 130
     greens = np.sort(IMAGES[grays, ..., 1].ravel())
     np.testing.assert_array_equal(np.sort(clean[grays, ..., 0].ravel()), greens)
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_no_operation_of_a_training_adds_in_an_open_order(kind: str) -> None:
+    """On a GPU, the sums of a scatter, and of the gradient of max pooling, have no fixed order."""
+    images = np.zeros((20, 12, 12, 1), np.float32)
+    for loss in LOSSES if kind == "dense" else ["mse"]:
+        function = LOSSES[loss].function
+        model = compile_model(build(kind, (12, 12, 1)), "adam", 0.01, function)
+        loop = Loop(model, images, images, batch_size=8)
+        ((arrays, rows),) = loop.calls(0)
+        program = loop.run_batches.experimental_get_compiler_ir(arrays, rows)(stage="hlo")
+        operations = set(re.findall(r" ([a-z-]+)\(", program))
+        assert "while" in operations
+        assert not operations & {"scatter", "select-and-scatter", "rng", "rng-bit-generator"}
