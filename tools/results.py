@@ -259,8 +259,10 @@ def robustness_table(
 def seed_table(scores: pd.DataFrame) -> str:
     """The PSNR of the validation images of each preset, over the seeds of the training."""
     groups = scores.groupby("preset")["val_psnr"].agg(["mean", "std", "min", "max"])
+    # Two standard deviations of the difference of two trainings.
+    groups["difference by the seed"] = 2 * math.sqrt(2) * groups["std"]
     names = {"std": "standard deviation", "min": "lowest", "max": "highest"}
-    return to_markdown(groups.sort_values("mean").rename(columns=names), 3)
+    return to_markdown(groups.sort_values("mean").rename(columns=names), 2)
 
 
 def portable_table() -> str:
