@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -76,8 +77,12 @@ def write(path: str, file_format: Format, pages: Sequence[Page]) -> list[str]:
             with open(STDOUT, "wb", closefd=False) as stdout:  # sys.stdout is None if it is closed
                 stdout.write(encoded)
         else:
+            replaces = Path(path).is_file() and not Path(path).is_symlink()
             with files.atomic_write(path) as temporary:
+                temporary.touch(0o600 if replaces else 0o666)  # private until it has its mode
                 temporary.write_bytes(encoded)
+                if replaces:
+                    shutil.copymode(path, temporary)
     except OSError as error:
         name = "standard output" if path == "-" else path
         raise InputError(

@@ -238,6 +238,19 @@ def test_metadata_that_do_not_suit_are_left_out() -> None:
     assert read("c.jpg").profile == PROFILE
 
 
+def test_a_replaced_file_keeps_its_mode() -> None:
+    save("a.png", RGB)
+    for mode in (0o600, 0o444, 0o664):
+        Path("b.png").touch()
+        Path("b.png").chmod(mode)
+        copy("a.png", "b.png")
+        assert Path("b.png").stat().st_mode & 0o777 == mode
+    Path("link.png").symlink_to("b.png")
+    for name in ("link.png", "new.png"):  # not the mode of DVC's cache
+        copy("a.png", name)
+        assert Path(name).lstat().st_mode == Path("a.png").stat().st_mode
+
+
 def test_white_in_a_tiff() -> None:
     """Packed 12 bits state their number; in 16 bits, MaxSampleValue states the value of white."""
     entries = [(256, 4, 2), (257, 4, 1), (258, 3, 12), (259, 3, 1), (262, 3, 1), (273, 4, 8)]
