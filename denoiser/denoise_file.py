@@ -1,5 +1,6 @@
 """Denoises a picture file, page by page."""
 
+import contextlib
 import itertools
 from typing import NamedTuple
 
@@ -8,7 +9,8 @@ from tqdm import tqdm
 
 from denoiser import picture_files, picture_output
 from denoiser.model import Denoiser
-from denoiser.picture_files import Picture, Pixels
+from denoiser.picture_files import Picture
+from denoiser.picture_output import Page
 from denoiser.picture_paths import Job
 
 
@@ -27,20 +29,22 @@ def denoise_file(job: Job, denoiser: Denoiser, options: Options) -> list[str]:
     picture cannot be read or written.
     """
     limit = None if job.format.pages else 1
-    originals = itertools.islice(picture_files.read_pages(job.source, options.white), limit)
-    pages = [(denoise_page(job, page, denoiser, options), page) for page in originals]
-    losses = [loss for _, original in pages for loss in original.losses]
-    losses += picture_output.write(job.target, job.format, pages)
-    if (frames := pages[0][1].frames) > len(pages):
+    # Closed, because Windows does not replace a file that is open.
+    with contextlib.closing(picture_files.read_pages(job.source, options.white)) as originals:
+        first = itertools.islice(originals, limit)
+        pages = [denoise_page(job, page, denoiser, options) for page in first]
+    losses = pages[0][1].losses + picture_output.write(job.target, job.format, pages)
+    if (frames := pages[0][1].frames) > len(pages) == 1:
         losses.append(f"only the first of its {frames} frames is denoised")
     return list(dict.fromkeys(losses))
 
 
-def denoise_page(job: Job, original: Picture, denoiser: Denoiser, options: Options) -> Pixels:
-    """The denoised pixels of a page."""
+def denoise_page(job: Job, original: Picture, denoiser: Denoiser, options: Options) -> Page:
+    """The denoised pixels of a page, and the original without its pixels, which take memory."""
     noisy = original.image()
     dtype = original.pixels.dtype if job.format.bits == 16 else np.uint8
     settings = {"unit": "pixel", "unit_scale": True, "leave": False, "disable": None}
     with tqdm(total=noisy[:, :, 0].size, desc=job.source, **settings) as bar:
         bands = denoiser.bands(noisy, options.strength, options.ensemble, bar.update)
-        return np.concatenate([picture_output.to_pixels(band, dtype) for band in bands])
+        pixels = np.concatenate([picture_output.to_pixels(band, dtype) for band in bands])
+    return pixels, original._replace(pixels=np.empty((0, 0, 1), original.pixels.dtype))

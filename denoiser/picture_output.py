@@ -1,8 +1,11 @@
 """Writes picture files with Pillow, in the format of the file's suffix."""
 
 import io
+import itertools
 import os
 import shutil
+import struct
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,9 +17,11 @@ from PIL import ExifTags, Image
 from denoiser.base import files
 from denoiser.base.errors import InputError
 from denoiser.base.images import Float32
-from denoiser.picture_files import WHITE_8, WHITE_16, Picture, Pixels, to_pillow
+from denoiser.picture_files import WHITE_8, WHITE_16, Picture, Pixels, chunks_of, recode, to_pillow
 
 Page = tuple[Pixels, Picture]  # the new pixels, and the original
+
+COMMON = ("icc_profile", "exif", "dpi")
 
 
 class Format(NamedTuple):
@@ -25,13 +30,17 @@ class Format(NamedTuple):
     name: str
     bits: int = 8  # per channel, at most
     alpha: bool = False
-    dpi: bool = True
     pages: bool = False
+    metadata: tuple[str, ...] = COMMON  # see `read_metadata`
     options: Mapping[str, Any] = {}  # of Pillow
 
 
-PNG = Format("PNG", bits=16, alpha=True)
-JPEG = Format("JPEG", options={"quality": 95})
+PNG = Format("PNG", bits=16, alpha=True, metadata=(*COMMON, "chunks"))
+JPEG = Format(
+    "JPEG",
+    metadata=(*COMMON, "comment", "subsampling"),
+    options={"quality": 95, "subsampling": 0},  # 4:4:4, unless the input is a JPEG with another one
+)
 TIFF = Format("TIFF", bits=16, alpha=True, pages=True)
 FORMATS = {
     ".png": PNG,
@@ -39,11 +48,22 @@ FORMATS = {
     ".jpeg": JPEG,
     ".tif": TIFF,
     ".tiff": TIFF,
-    ".bmp": Format("BMP"),
-    ".webp": Format("WEBP", alpha=True, dpi=False, options={"quality": 95}),
+    ".bmp": Format("BMP", metadata=("dpi",)),
+    ".webp": Format("WEBP", alpha=True, metadata=("icc_profile", "exif"), options={"quality": 95}),
 }
 STDOUT = 1  # the file descriptor
-NAMES = {"icc_profile": "color profile", "exif": "EXIF data", "dpi": "resolution"}
+NAMES = {  # of the metadata whose loss is reported
+    "icc_profile": "color profile",
+    "exif": "EXIF data",
+    "dpi": "resolution",
+    "chunks": "gamma and color space",
+    "comment": "comment",
+    "xmp": "XMP data",
+    "iptc": "IPTC data",
+    "texts": "texts",
+}
+STRIP_ROWS = 64  # of a TIFF
+AFTER_IHDR = 8 + 25  # bytes of a PNG: its signature and its first chunk
 
 
 def format_of(path: str) -> Format:
@@ -64,10 +84,10 @@ def to_pixels(image: Float32, dtype: npt.DTypeLike) -> Pixels:
 def write(path: str, file_format: Format, pages: Sequence[Page]) -> list[str]:
     """Writes a picture file atomically, or to standard output if `path` is -.
 
-    Each page has the alpha channel of its original; the file has the color profile, EXIF and
-    resolution of the first, as far as the format supports them. Only a TIFF can have several pages.
-    Returns what was not written, as clauses for the user. Raises InputError if the file cannot be
-    written.
+    Each page has the alpha channel and the metadata of its original, as far as the format supports
+    them; the pixels of the original only say how many bits it has. Only a TIFF can have several
+    pages. A file that is replaced keeps its mode. Returns what was not written, as clauses for the
+    user. Raises InputError if the file cannot be written.
     """
     encoded, losses = encode(path, file_format, pages)
     if Path(path).is_dir():  # `atomic_write` would remove it
@@ -94,105 +114,98 @@ def write(path: str, file_format: Format, pages: Sequence[Page]) -> list[str]:
 
 def encode(path: str, file_format: Format, pages: Sequence[Page]) -> tuple[bytes, list[str]]:
     """The content of the file, and what it lacks."""
-    original, losses = pages[0][1], list[str]()
+    losses = list[str]()
     if any(page.pixels.dtype != pixels.dtype for pixels, page in pages):
         losses.append(
             f"its 16 bits per channel are reduced to 8, because {file_format.name} has no more"
         )
-    if original.alpha is not None and not file_format.alpha:
+    if any(page.alpha is not None for _, page in pages) and not file_format.alpha:
         losses.append(f"its transparency is left out, because {file_format.name} has none")
-        pages = [(pixels, page._replace(alpha=None)) for pixels, page in pages]
-    profile, exif = {"icc_profile": original.profile}, {"exif": original.exif or b""}
-    dpi = {"dpi": original.dpi} if original.dpi and file_format.dpi else {}
-    everything = profile | exif | dpi
-    for metadata in (everything, profile | dpi, exif | dpi, {}):
+    stated = dict.fromkeys(name for _, page in pages for name in page.metadata)
+    for without in ((), ("exif",), ("icc_profile",), file_format.metadata):
+        kept = {*file_format.metadata} - {*without}
         try:
-            encoded = encode_with(metadata, file_format, pages)
+            encoded = encode_with(kept, file_format, pages)
         except Exception as error:  # encoders raise many types
             reason: Exception = error
             continue
-        left_out = [NAMES[key] for key in everything if everything[key] and key not in metadata]
-        if file_format is TIFF and needs_16_bits(pages) and ExifTags.IFD.Exif in exif_of(exif):
-            left_out.append("camera settings in EXIF")
-        if left_out:
-            losses.append(f"its {' and '.join(left_out)} cannot be stored")
+        if left_out := [NAMES[name] for name in stated if name in NAMES and name not in kept]:
+            losses.append(f"its {', '.join(left_out)} cannot be stored in {file_format.name}")
         return encoded, losses
     raise InputError(f"{path} cannot be written ({reason}): choose another format") from reason
 
 
-def encode_with(metadata: Mapping[str, Any], file_format: Format, pages: Sequence[Page]) -> bytes:
-    """The content of the file. Pillow writes 16 bits per channel only of gray without alpha."""
-    if needs_16_bits(pages):
-        encode_16 = encode_tiff_16 if file_format is TIFF else encode_png_16
-        return encode_16(metadata, pages)
-    images = []
+def encode_with(kept: set[str], file_format: Format, pages: Sequence[Page]) -> bytes:
+    """The content of the file, with the metadata that are to be kept."""
+    stored = list[tuple[Pixels, dict[str, Any]]]()
     for pixels, page in pages:
-        images.append(to_pillow(pixels))
-        if page.alpha is not None:
-            alpha = page.alpha if page.alpha.dtype == np.uint8 else page.alpha >> 8
-            images[-1].putalpha(Image.fromarray(alpha.astype(np.uint8)))
-    more = {"save_all": True, "append_images": images[1:]} if images[1:] else {}
-    buffer = io.BytesIO()
-    images[0].save(buffer, file_format.name, **file_format.options, **metadata, **more)
-    return buffer.getvalue()
+        channels = pixels
+        if page.alpha is not None and file_format.alpha:
+            shift = 8 * (page.alpha.itemsize - pixels.itemsize)
+            channels = np.dstack([pixels, (page.alpha >> shift).astype(pixels.dtype)])
+        stored.append((channels, {name: page.metadata[name] for name in kept & {*page.metadata}}))
+    if file_format is TIFF:
+        return encode_tiff(stored)
+    channels, metadata = stored[0]
+    chunks = metadata.pop("chunks", b"")  # only of a PNG
+    by_pillow = channels.dtype == np.uint8 or channels.shape[2] == 1
+    image = to_pillow(channels) if by_pillow else Image.new("L", (1, 1))
+    image.save(buffer := io.BytesIO(), file_format.name, **{**file_format.options, **metadata})
+    encoded = buffer.getvalue()
+    if not by_pillow:  # adds the metadata of the PNG of Pillow to one of 16 bits
+        import imagecodecs  # takes 0.1 s; rarely needed
+
+        pixels_of_pillow = (b"IHDR", b"IDAT", b"IEND")
+        chunks += b"".join(c for name, c in chunks_of(encoded) if name not in pixels_of_pillow)
+        encoded = bytes(imagecodecs.png_encode(channels))
+    return b"".join([encoded[:AFTER_IHDR], chunks, encoded[AFTER_IHDR:]])
 
 
-def needs_16_bits(pages: Sequence[Page]) -> bool:
-    """Whether a page has 16 bits per channel in color or with alpha, which Pillow cannot write."""
-    return any(
-        pixels.dtype == np.uint16 and (pixels.shape[2] == 3 or page.alpha is not None)
-        for pixels, page in pages
-    )
-
-
-def encode_png_16(metadata: Mapping[str, Any], pages: Sequence[Page]) -> bytes:
-    """A PNG of imagecodecs, in which the metadata of a PNG of Pillow are inserted."""
-    import imagecodecs  # takes 0.1 s; rarely needed
-
-    ((pixels, picture),) = pages
-    alpha = [] if picture.alpha is None else [picture.alpha]
-    encoded = bytes(imagecodecs.png_encode(np.dstack([pixels, *alpha])))
-    buffer = io.BytesIO()
-    Image.new("L", (1, 1)).save(buffer, "PNG", **metadata)
-    small, start, chunks = buffer.getvalue(), 8, b""
-    while start < len(small):
-        stop = start + 12 + int.from_bytes(small[start : start + 4])
-        if small[start + 4 : start + 8] not in (b"IHDR", b"IDAT", b"IEND"):
-            chunks += small[start:stop]
-        start = stop
-    header = 8 + 25  # bytes of the signature and of IHDR
-    return encoded[:header] + chunks + encoded[header:]
-
-
-def encode_tiff_16(metadata: Mapping[str, Any], pages: Sequence[Page]) -> bytes:
-    """A TIFF of tifffile, with the texts of EXIF, but not the settings of the camera.
+def encode_tiff(pages: Sequence[tuple[Pixels, Mapping[str, Any]]]) -> bytes:
+    """A compressed TIFF, because Pillow does not write 16 bits per channel of color pictures.
 
     Gray with alpha becomes RGB with alpha, because few programs read the former.
     """
-    import tifffile  # takes 0.1 s; rarely needed
-
-    tags = exif_of(metadata).items()
-    texts = [(tag, 2, 0, text, True) for tag, text in tags if isinstance(text, str)]
-    options: dict[str, Any] = {"software": False, "metadata": None, "extratags": texts}
-    options |= {"compression": "adobe_deflate", "predictor": True}
-    options |= {"iccprofile": metadata.get("icc_profile")}
-    if "dpi" in metadata:
-        options |= {"resolution": metadata["dpi"], "resolutionunit": "INCH"}
-    buffer = io.BytesIO()
-    with tifffile.TiffWriter(buffer) as tiff:
-        for pixels, picture in pages:
-            channels, extra = pixels, dict[str, Any]()
-            if picture.alpha is not None:
-                rgb = np.broadcast_to(pixels, (*picture.alpha.shape, 3))
-                channels, extra = np.dstack([rgb, picture.alpha]), {"extrasamples": ["unassalpha"]}
-            gray = channels.shape[2] == 1
-            array, color = (channels[:, :, 0], "minisblack") if gray else (channels, "rgb")
-            tiff.write(array, photometric=color, **options, **extra)
-    return buffer.getvalue()
+    content, link = bytearray(b"II*\0" + bytes(4)), 4  # `link`: where a page's position is stored
+    for stored, metadata in pages:
+        channels = stored[:, :, [0, 0, 0, 1]] if stored.shape[2] == 2 else stored
+        differences = channels.astype(channels.dtype.newbyteorder("<"))
+        differences[:, 1:] -= channels[:, :-1]
+        tops = range(0, len(channels), STRIP_ROWS)
+        strips = [zlib.compress(differences[top : top + STRIP_ROWS].tobytes()) for top in tops]
+        directory = tiff_directory(channels, metadata, [len(strip) for strip in strips])
+        content += bytes(len(content) % 2)
+        content[link : link + 4] = struct.pack("<I", len(content))
+        link = len(content) + 2 + 12 * len(directory)
+        content += directory.tobytes(len(content)) + b"".join(strips)
+    return bytes(content)
 
 
-def exif_of(metadata: Mapping[str, Any]) -> Image.Exif:
-    """The tags of EXIF among the metadata."""
+def tiff_directory(channels: Pixels, metadata: Mapping[str, Any], sizes: Sequence[int]) -> Any:
+    """The directory of a page whose strips have these sizes: that of a small TIFF of Pillow.
+
+    The strips follow it; their positions are relative to its end.
+    """
+    from PIL import TiffImagePlugin as Tiff
+
+    height, width, count = channels.shape
+    small = to_pillow(np.zeros((1, 1, count), np.uint8))
+    others = {name: value for name, value in metadata.items() if name != "exif"}
+    small.save(buffer := io.BytesIO(), "TIFF", **others)
+    file: Any = Image.open(buffer)
     exif = Image.Exif()
-    exif.load(metadata.get("exif") or b"")
-    return exif
+    exif.load(metadata.get("exif", b""))
+    recode(exif)
+    tags = {**exif, **file.tag_v2, Tiff.IMAGEWIDTH: width, Tiff.IMAGELENGTH: height}
+    tags[Tiff.BITSPERSAMPLE] = (8 * channels.itemsize,) * count
+    tags |= {Tiff.COMPRESSION: 8, Tiff.PREDICTOR: 2}  # Deflate of the differences of neighbors
+    tags |= {Tiff.ROWSPERSTRIP: STRIP_ROWS, Tiff.STRIPBYTECOUNTS: tuple(sizes)}
+    tags[Tiff.STRIPOFFSETS] = tuple(itertools.accumulate([0, *sizes[:-1]]))
+    for tag in {ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo} & {*exif}:
+        tags[tag] = exif.get_ifd(tag)
+        if ExifTags.IFD.Interop in tags[tag]:
+            tags[tag][ExifTags.IFD.Interop] = exif.get_ifd(ExifTags.IFD.Interop)
+    directory = Tiff.ImageFileDirectory_v2()
+    for tag, value in tags.items():
+        directory[tag] = value
+    return directory

@@ -1,12 +1,14 @@
 """Picture files: reading, writing, and the paths of the command line."""
 
 import io
+import itertools
 import os
 import re
 import struct
 import warnings
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import imagecodecs
 import numpy as np
@@ -14,16 +16,19 @@ import pytest
 import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms, features
+from PIL import Image, ImageCms, JpegImagePlugin, PngImagePlugin, features
 
-from denoiser import picture_files, picture_output
+from denoiser import denoise_file, picture_files, picture_output
 from denoiser.base.errors import InputError
-from denoiser.picture_files import read, read_pixels
-from denoiser.picture_paths import find_jobs
+from denoiser.picture_files import read, read_pages, read_pixels
+from denoiser.picture_output import NAMES
+from denoiser.picture_paths import Job, find_jobs
+from tests.conftest import ROOT
 
 RNG = np.random.default_rng(0)
-ORIENTATION, SOFTWARE, WIDTH, TAKEN = 0x0112, 0x0131, 0x0100, 0x9003  # tags of EXIF and TIFF
+ORIENTATION, SOFTWARE, TAKEN = 0x0112, 0x0131, 0x9003  # tags of EXIF and TIFF
 PHOTOMETRIC, MAX_SAMPLE_VALUE = 262, 281
+SOI = b"\xff\xd8"  # the start of a JPEG
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 RGB = RNG.integers(0, 256, (7, 9, 3), np.uint8)
@@ -145,12 +150,29 @@ def test_kinds_of_tiff_of_16_bits_and_what_is_not_read() -> None:
     Path("a.ppm").write_bytes(b"P6 9 7 65535\n" + rgb.astype(">u2").tobytes())
     for name in ("a.tif", "a.ppm"):
         assert read(name).pixels.dtype == np.uint8
-        assert read(name).losses == ["its 16 bits per channel are reduced to 8"]
+        assert read(name).losses == ["its bits per channel, more than 8, are reduced to 8"]
     gray = (pixels[:, :, :2] >> 8).astype(np.uint8)
     tifffile.imwrite("b.tif", gray, photometric="minisblack", extrasamples=["unspecified"])
     assert read("b.tif").losses == extra
     Image.fromarray(RGB).convert("LAB").save("c.tif")
     assert read("c.tif").losses == ["its LAB colors are converted to RGB"]
+
+
+def test_more_than_8_bits_of_other_formats_are_reported() -> None:
+    pixels = RNG.integers(0, 256, (64, 64, 3), np.uint8)
+    codecs: dict[str, Any] = {
+        "jpg_2000": imagecodecs.jpeg2k_encode,
+        "avif": imagecodecs.avif_encode,
+    }
+    for name, encode in codecs.items():
+        for bits in (8, 10) if features.check(name) else ():
+            values = pixels if bits == 8 else pixels.astype(np.uint16) * 4
+            Path(f"{bits}.{name}").write_bytes(encode(values, bitspersample=bits))
+    for bits in (8, 16):
+        Image.fromarray(pixels).save(f"{bits}.sgi", bpc=bits // 8)
+    for path in Path().iterdir():
+        lost = [] if path.stem == "8" else ["its bits per channel, more than 8, are reduced to 8"]
+        assert read(str(path)).losses == lost, path
 
 
 def test_frames_are_counted_and_the_first_is_read() -> None:
@@ -199,43 +221,135 @@ def test_unreadable_exif_does_not_cost_the_picture() -> None:
         assert read("c.jpg").pixels.shape == RGB.shape
 
 
-@pytest.mark.parametrize("target", ["b.png", "b.jpg", "b.tif", "b.webp", "b.bmp"])
-@pytest.mark.parametrize("source", ["a.jpg", "a.tif", "a.png", "a.bmp", "deep.tif", "deep.png"])
-def test_metadata_are_kept_as_far_as_possible(source: str, target: str) -> None:
-    exif, deep = Image.Exif(), source.startswith("deep")
-    exif[SOFTWARE], exif[ORIENTATION] = "camera", 1
-    exif.get_ifd(0x8769)[TAKEN] = "2024:05:06 07:08:09"
-    save("a.png", RGB, exif=exif, icc_profile=PROFILE, dpi=(300, 150))
-    save(source, RGB, exif=exif.tobytes(), icc_profile=PROFILE, dpi=(300, 150))
-    if deep:
-        picture_output.write(
-            source, picture_output.format_of(source), [(RGB.astype(np.uint16) * 257, read("a.png"))]
-        )
-    lost = (source, target) == ("deep.png", "b.tif")
-    assert ("its camera settings in EXIF cannot be stored" in copy(source, target)) == lost
-    with Image.open(target) as written:
-        assert written.size == (9, 7)
-        written.load()
-        if target != "b.webp":  # it has no resolution
-            assert written.info["dpi"] == pytest.approx((300, 150), abs=0.1)
-        if target == "b.bmp" or source == "a.bmp":  # it has no other metadata
-            return
-        assert written.info["icc_profile"] == PROFILE
-        assert written.getexif()[SOFTWARE] == "camera"
-        kept = not lost and source != "deep.tif"  # which has none
-        assert (TAKEN in written.getexif().get_ifd(0x8769)) == kept
-        assert target == "b.tif" or WIDTH not in written.getexif()
+class Copier:
+    """A denoiser that does nothing."""
+
+    def bands(self, noisy: np.ndarray, *_: Any) -> list[np.ndarray]:
+        return [noisy]
+
+
+def denoise(source: str, target: str) -> list[str]:
+    """What denoising without a change reports."""
+    denoiser: Any = Copier()
+    return denoise_file.denoise_file(Job(source, target), denoiser, denoise_file.Options())
+
+
+def tags_of(exif: bytes) -> dict[int, Any]:
+    """The tags of EXIF, with those of the camera and GPS."""
+    tags = Image.Exif()
+    tags.load(exif)
+    return {tag: tags.get_ifd(tag) if tag in (0x8769, 0x8825) else tags[tag] for tag in tags}
+
+
+def save_pictures_with_everything() -> None:
+    """Writes all.jpg, all.png (16 bits per channel) and all.tif (16 bits, two pages)."""
+    exif, xmp, deep = Image.Exif(), b"<x:xmpmeta/>", np.dstack([RGB, GRAY]).astype(np.uint16) * 257
+    exif[SOFTWARE], exif[269], exif[18246], exif[18249] = "camera", "document", 4, 75
+    exif[33432], exif[40091] = "© Müller".encode(), "Tïtle".encode("utf-16-le")
+    exif[33550], exif[34735], exif[34737] = (0.5, 0.5, 0.0), (1, 1, 0, 0), "WGS 84|"
+    exif.get_ifd(0x8769)[TAKEN], exif.get_ifd(0x8825)[1] = "2024:05:06 07:08:09", "N"
+    metadata: dict[str, Any] = {"exif": exif.tobytes(), "icc_profile": PROFILE, "dpi": (300, 150)}
+    save("all.jpg", RGB, **metadata, comment=b"comment", xmp=xmp, subsampling=1)
+    iptc = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0\0\0\0\x04\x1c\x02\x05\0"
+    segment = b"\xff\xed" + struct.pack(">H", 2 + len(iptc)) + iptc
+    Path("all.jpg").write_bytes(Path("all.jpg").read_bytes().replace(SOI, SOI + segment, 1))
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Title", "text")
+    texts.add_itxt("XML:com.adobe.xmp", xmp.decode())
+    texts.add(b"cICP", bytes([9, 16, 0, 1]))
+    save("small.png", GRAY, **metadata, pnginfo=texts)
+    chunks = picture_files.chunks_of(Path("small.png").read_bytes())
+    more = [chunk for name, chunk in chunks if name not in (b"IHDR", b"IDAT", b"IEND")]
+    png = bytes(imagecodecs.png_encode(deep))
+    Path("all.png").write_bytes(png[:33] + b"".join(more) + png[33:])
+    tags: list[Any] = [(700, 1, len(xmp), xmp, True), (33723, 7, 4, iptc[-4:], True)]
+    tags += [(33550, 12, 3, (0.5, 0.5, 0.0), True), (34737, 2, 0, "WGS 84|", True)]
+    options: dict[str, Any] = {"resolution": (300, 150), "resolutionunit": "INCH"}
+    options |= {"photometric": "rgb", "extrasamples": ["unassalpha"], "iccprofile": PROFILE}
+    tifffile.imwrite("all.tif", np.stack([deep] * 2), metadata=None, extratags=tags, **options)
+
+
+def test_the_table_of_the_docs_says_what_is_kept_and_what_is_reported() -> None:
+    section = (ROOT / "docs/denoise.md").read_text().split("\n## ")[2]
+    rows = [re.split(r" *\| *", line)[1:-1] for line in section.splitlines() if line[:2] == "| "]
+    save_pictures_with_everything()
+    has: dict[str, Any] = {NAMES[key]: lambda p, key=key: key in p.metadata for key in NAMES}
+    has |= {"16 bits per channel": lambda p: p.pixels.dtype == np.uint16}
+    has |= {"transparency": lambda p: p.alpha is not None, "pages": lambda p: p.frames > 1}
+    assert len(rows) == 2 + len(has)
+    seen, suffixes = set(), enumerate(("png", "tif", "jpg", "webp", "bmp"), 1)
+    for source, (column, suffix) in itertools.product(("all.jpg", "all.png", "all.tif"), suffixes):
+        losses = "; ".join(denoise(source, f"b.{suffix}"))
+        before, after = read(source), read(f"b.{suffix}")
+        for row in rows[2:]:
+            name = next(name for name in has if row[0].startswith(name))
+            if has[name](before):
+                seen.add(name)
+                assert has[name](after) == (row[column] == "kept"), (source, suffix, name)
+                reported = ("frames" if name == "pages" else name) in losses
+                assert reported == (row[column] == "reported"), (source, suffix, name)
+        if "exif" in after.metadata:
+            tags = tags_of(after.metadata["exif"])
+            assert tags | tags_of(before.metadata["exif"]) == tags
+        assert after.metadata.get("dpi", (300, 150)) == pytest.approx((300, 150), abs=0.1)
+        assert after.metadata.get("icc_profile", PROFILE) == PROFILE
+    assert seen == {*has}
 
 
 def test_metadata_that_do_not_suit_are_left_out() -> None:
     cmyk = PROFILE[:16] + b"CMYK" + PROFILE[20:]
     Image.fromarray(RGB).convert("CMYK").save("a.jpg", icc_profile=cmyk)
-    assert read("a.jpg").profile is None
+    assert "icc_profile" not in read("a.jpg").metadata
     exif = Image.Exif()
     exif[SOFTWARE] = "x" * 70_000  # too long for JPEG
     save("b.png", RGB, exif=exif, icc_profile=PROFILE)
-    assert copy("b.png", "c.jpg") == ["its EXIF data cannot be stored"]
-    assert read("c.jpg").profile == PROFILE
+    assert copy("b.png", "c.jpg") == ["its EXIF data cannot be stored in JPEG"]
+    assert read("c.jpg").metadata["icc_profile"] == PROFILE
+
+
+def test_the_subsampling_and_the_comment_of_a_jpeg_are_kept() -> None:
+    for sampling in (0, 1, 2):
+        save("a.jpg", RGB, subsampling=sampling, comment=b"comment")
+        assert copy("a.jpg", "b.jpg") == []
+        with Image.open("b.jpg") as image:
+            assert JpegImagePlugin.get_sampling(image) == sampling
+            assert image.info["comment"] == b"comment"
+    save("a.png", RGB)
+    copy("a.png", "b.jpg")
+    with Image.open("b.jpg") as image:
+        assert JpegImagePlugin.get_sampling(image) == 0
+
+
+def test_the_resolution_and_the_size_in_exif_are_turned_with_the_picture() -> None:
+    exif = Image.Exif()
+    exif.update({ORIENTATION: 6, 282: 300.0, 283: 100.0, 296: 2})
+    exif.get_ifd(0x8769).update({40962: 9, 40963: 7})
+    save("a.jpg", RGB, exif=exif, dpi=(300, 100))
+    copy("a.jpg", "b.jpg")
+    with Image.open("b.jpg") as image:
+        assert (image.size, image.info["dpi"]) == ((7, 9), (100, 300))
+        assert [image.getexif()[tag] for tag in (282, 283)] == [100, 300]
+        assert [image.getexif().get_ifd(0x8769)[tag] for tag in (40962, 40963)] == [7, 9]
+
+
+def test_chunks_of_colors_stay_in_a_png_unless_they_mean_srgb() -> None:
+    srgb = struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+    cases: list[tuple[dict[bytes, bytes], bool]] = [
+        ({b"gAMA": struct.pack(">I", 100_000)}, True),
+        ({b"cICP": bytes([9, 16, 0, 1]), b"sRGB": b"\0"}, True),
+        ({b"gAMA": struct.pack(">I", 45455), b"cHRM": srgb}, False),
+        ({b"gAMA": struct.pack(">I", 45455), b"cHRM": srgb[::-1]}, True),
+        ({b"gAMA": struct.pack(">I", 45000), b"sRGB": b"\0"}, False),
+    ]
+    for chunks, kept in cases:
+        info = PngImagePlugin.PngInfo()
+        for name, content in chunks.items():
+            info.add(name, content)
+        save("a.png", RGB, pnginfo=info)
+        assert copy("a.png", "b.png") == []
+        assert ("chunks" in read("b.png").metadata) == kept
+        lost = ["its gamma and color space cannot be stored in WEBP"] if kept else []
+        assert copy("a.png", "b.webp") == lost
 
 
 def test_a_replaced_file_keeps_its_mode() -> None:
@@ -249,6 +363,65 @@ def test_a_replaced_file_keeps_its_mode() -> None:
     for name in ("link.png", "new.png"):  # not the mode of DVC's cache
         copy("a.png", name)
         assert Path(name).lstat().st_mode == Path("a.png").stat().st_mode
+
+
+def test_a_tiff_is_compressed_and_other_programs_can_read_it() -> None:
+    flat = np.zeros((150, 200), np.uint8)
+    kinds = [(flat, "L"), (np.dstack([flat] * 3), "RGB"), (np.dstack([flat] * 4), "RGBA")]
+    for values, mode in kinds:
+        values[100:] = RNG.integers(0, 256, (50, 1), np.uint8)[..., *[None] * (values.ndim - 2)]
+        save("a.png", values)
+        copy("a.png", "a.tif")
+        assert Path("a.tif").stat().st_size < 2000
+        with Image.open("a.tif") as image:
+            assert image.mode == mode
+            np.testing.assert_array_equal(image, values)
+        np.testing.assert_array_equal(tifffile.imread("a.tif"), values)
+
+
+def test_pages_that_are_missing_or_unreadable_are_reported() -> None:
+    stack = RNG.integers(0, 256, (4, 32, 32), np.uint8)
+    with tifffile.TiffWriter("a.tif") as tiff:
+        for page in stack:
+            tiff.write(page, contiguous=False, metadata=None)
+    with tifffile.TiffFile("a.tif") as tiff:
+        offsets = [page.offset for page in tiff.pages]
+    whole = Path("a.tif").read_bytes()
+    start = b"ImageJ=1.53t\nimages=4\nslices=4\n"
+    tifffile.imwrite("b.tif", stack[0], description=start, metadata=None)
+    slices = Path("b.tif").read_bytes() + stack[1:].tobytes()
+    counted, failed = "there may be more pages than the {} that were", "page {} cannot be read ("
+    unknown = bytearray(whole)
+    unknown[unknown.index(struct.pack("<HHIH", 258, 3, 1, 8), offsets[1]) + 8] = 7  # bits
+    cases: list[tuple[bytes, list[int], list[str]]] = [
+        (whole, [0, 1, 2, 3], []),
+        (whole[: offsets[2] + 10], [0, 1], [counted.format(3), failed.format(3)]),
+        (whole[: offsets[2]], [0, 1], [counted.format(2)]),
+        (whole[:-1], [0, 1, 2], [failed.format(4)]),
+        (bytes(unknown), [0, 2, 3], [counted.format(4), failed.format(2)]),
+        (slices, [0, 1, 2, 3], []),
+        (slices[:-1100], [0, 1], ["only 2 of its 4 slices are in the file"]),
+    ]
+    for content, indices, losses in cases:
+        Path("c.tif").write_bytes(content)
+        pages = list(read_pages("c.tif"))
+        np.testing.assert_array_equal([page.pixels[:, :, 0] for page in pages], stack[indices])
+        reported = denoise("c.tif", "d.tif")
+        assert len(reported) == len(losses)
+        assert all(map(str.startswith, reported, losses))
+        np.testing.assert_array_equal(np.squeeze(tifffile.imread("d.tif")), stack[indices])
+    one, two = Image.fromarray(RGB), Image.fromarray(255 - RGB)
+    one.save("a.mpo", save_all=True, append_images=[two])
+    assert denoise("a.mpo", "d.png") == ["only the first of its 2 frames is denoised"]
+
+
+def test_pages_do_not_open_the_file_anew_and_their_originals_do_not_stay_in_memory() -> None:
+    tifffile.imwrite("a.tif", np.zeros((20, 8, 8), np.uint8), photometric="minisblack")
+    write = patch.object(picture_output, "write", return_value=[])
+    with patch.object(Image, "open", wraps=Image.open) as opened, write as written:
+        denoise("a.tif", "b.tif")
+    assert opened.call_count == 2
+    assert [original.pixels.size for _, original in written.call_args.args[2]] == [0] * 20
 
 
 def test_white_in_a_tiff() -> None:
@@ -273,15 +446,17 @@ def test_white_in_a_tiff() -> None:
     np.testing.assert_allclose(floats("f.tif"), 1 - DEEP / 65535, atol=1e-6)
 
 
-def test_white_must_be_given_for_32_bits() -> None:
-    for dtype in (np.float32, np.int32):
-        save("a.tif", [[0, 1, 3, 4, 9, -1]], dtype)
+def test_white_must_be_given_for_32_bits_and_signed_ones() -> None:
+    for dtype in (np.float32, np.int32, np.int16, np.int8):
+        tifffile.imwrite("a.tif", np.array([[0, 1, 3, 4, 9, -1]], dtype))
         assert re.search(
             "--white VALUE.*`load`, convert the file to 8 or 16 bits", message("a.tif")
         )
         np.testing.assert_allclose(floats("a.tif", white=4), [[0, 0.25, 0.75, 1, 1, 0]], atol=1e-5)
     save("b.png", [[4]], np.uint16)
     assert floats("b.png", white=8) == 0.5
+    scaled = "its values from 0 to 8 become 16 bits, from 0 to 65535"
+    assert [read(name, white=8).losses[0] for name in ("a.tif", "b.png")] == [scaled, scaled]
     save("c.png", [[51]], np.uint8)
     assert floats("c.png", white=8) == pytest.approx(0.2)  # 8 bits: ignored
     save("d.tif", [[np.nan, np.inf, 1]], np.float32)
