@@ -50,6 +50,7 @@ DESCRIPTIVE = {
 COLOR_CHUNKS = (b"cICP", b"mDCV", b"cLLI", b"gAMA", b"cHRM")
 SRGB = (0.45455, (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06))
 TEXT_CHUNKS = {b"tEXt", b"zTXt", b"iTXt"}
+NO_TEXTS = (b"XML:com.adobe.xmp\0", b"Raw profile type ")  # how some of them start
 # How SGI, JPEG 2000 and AVIF state more than 8 bits per channel, which Pillow reduces.
 DEEP = rb"\A\x01\xda.\x02|\xff\x4f\xff\x51.{38}[\x08-\x7f\x88-\xff]|av1C..[\x40-\x7f\xc0-\xff]"
 HEADER_BYTES = 1 << 20  # a color profile can precede that
@@ -284,11 +285,12 @@ def read_metadata(
     }
     if file.format == "PNG":
         source.seek(0)
-        chunks = dict(chunks_of(source.read()))
+        chunks = dict(found := list(chunks_of(source.read())))
         srgb = (info.get("gamma", SRGB[0]), info.get("chromaticity", SRGB[1])) == SRGB
         if b"cICP" in chunks or not (srgb or {"srgb", "icc_profile"} & info.keys()):
             stated["chunks"] = b"".join(chunks.get(name, b"") for name in COLOR_CHUNKS)
-        stated["texts"] = chunks.keys() & TEXT_CHUNKS
+        texts = [chunk[8:] for name, chunk in found if name in TEXT_CHUNKS]
+        stated["texts"] = any(not text.startswith(NO_TEXTS) for text in texts)
     return {name: value for name, value in stated.items() if value}
 
 

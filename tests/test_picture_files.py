@@ -238,7 +238,9 @@ def tags_of(exif: bytes) -> dict[int, Any]:
     """The tags of EXIF, with those of the camera and GPS."""
     tags = Image.Exif()
     tags.load(exif)
-    return {tag: tags.get_ifd(tag) if tag in (0x8769, 0x8825) else tags[tag] for tag in tags}
+    settings = {key: tags.get_ifd(key) for key in (0x8769, 0x8825, 0xA005)}
+    settings[0x8769].pop(0xA005, None)  # the position of the third of them
+    return {tag: tags[tag] for tag in tags} | settings
 
 
 def save_pictures_with_everything() -> None:
@@ -247,7 +249,8 @@ def save_pictures_with_everything() -> None:
     exif[SOFTWARE], exif[269], exif[18246], exif[18249] = "camera", "document", 4, 75
     exif[33432], exif[40091] = "© Müller".encode(), "Tïtle".encode("utf-16-le")
     exif[33550], exif[34735], exif[34737] = (0.5, 0.5, 0.0), (1, 1, 0, 0), "WGS 84|"
-    exif.get_ifd(0x8769)[TAKEN], exif.get_ifd(0x8825)[1] = "2024:05:06 07:08:09", "N"
+    exif.get_ifd(0x8769).update({TAKEN: "2024:05:06 07:08:09", 0xA005: {1: "R03"}})
+    exif.get_ifd(0x8825)[1] = "N"
     metadata: dict[str, Any] = {"exif": exif.tobytes(), "icc_profile": PROFILE, "dpi": (300, 150)}
     save("all.jpg", RGB, **metadata, comment=b"comment", xmp=xmp, subsampling=1)
     iptc = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0\0\0\0\x04\x1c\x02\x05\0"
@@ -314,8 +317,10 @@ def test_the_subsampling_and_the_comment_of_a_jpeg_are_kept() -> None:
         with Image.open("b.jpg") as image:
             assert JpegImagePlugin.get_sampling(image) == sampling
             assert image.info["comment"] == b"comment"
-    save("a.png", RGB)
-    copy("a.png", "b.jpg")
+    info = PngImagePlugin.PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", "<x/>")
+    save("a.png", RGB, pnginfo=info)
+    assert copy("a.png", "b.jpg") == ["its XMP data cannot be stored in JPEG"]
     with Image.open("b.jpg") as image:
         assert JpegImagePlugin.get_sampling(image) == 0
 
