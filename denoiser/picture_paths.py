@@ -1,9 +1,10 @@
 """The input and output paths of the command line."""
 
+import codecs
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,9 @@ from denoiser.picture_files import list_files
 from denoiser.picture_output import FORMATS, Format, format_of
 
 SUFFIX = "-denoised"  # is appended to the name of the input if there is no output
+# Why a path is left out.
+RESULTS = "as results of earlier runs (pass another output with -o to denoise them)"
+SUFFIXES = "because of their suffixes"
 
 
 class Job(NamedTuple):
@@ -31,23 +35,26 @@ def find_jobs(
     output: str | None,
     overwrite: bool,
     several: bool,
-) -> tuple[list[Job], list[str]]:
-    """The pictures to denoise, and the paths of files in the folders that are left out.
+) -> tuple[list[Job], dict[str, list[str]]]:
+    """The pictures to denoise, and the paths that are left out, by their reason.
 
     The help of the command line describes the arguments. With `several`, the output is a folder,
     and a missing picture is no error here. Raises InputError if a path is missing or unsuitable, if
     two outputs would have one path, or, unless `overwrite`, if an output would replace an input.
     """
-    if not several and images[0] != "-" and not Path(images[0]).exists():
+    if "-" in images:
+        if several:
+            raise InputError("- is standard input: pass it alone, or ./- for a file of this name")
+        if output:
+            check_file(output, "stdin.png")
+        return [Job("-", output or "-")], {}
+    if not several and not Path(images[0]).exists():
         raise InputError(f"{images[0]}: there is no such file or folder")
     if output and (several or Path(images[0]).is_dir()):
         check_folder(output)
     elif output:
         check_file(output, Path(images[0]).name)
-    if several and not output:  # skips the results of a former run, such as those of *.jpg
-        results = {beside(image) for image in images}
-        images = [image for image in images if image not in results]
-    jobs, left_out = list[Job](), list[str]()
+    jobs, others = list[Job](), list[str]()
     for image in images:
         name = Path(os.path.abspath(image)).name
         target = output or beside(image)
@@ -55,27 +62,77 @@ def find_jobs(
             target = str(Path(output, name if Path(image).is_dir() else with_known_suffix(name)))
         pairs = [(image, target)]
         if Path(image).is_dir():
-            names, others = pictures_below(image, target)
-            left_out += [str(Path(image, name)) for name in others]
+            names, more = pictures_below(image, target)
+            others += [str(Path(image, name)) for name in more]
             pairs = [(str(Path(image, name)), str(Path(target, name))) for name in names]
         jobs += [Job(*pair) for pair in pairs]
-    check_targets(jobs, overwrite)
-    return jobs, left_out
+    results = list[str]()
+    if not output:
+        suffixes = {Path(image).suffix for image in images}.union(FORMATS, map(str.upper, FORMATS))
+        results = [job.source for job in jobs if is_result(Path(job.source), suffixes)]
+        former = set(results)
+        jobs = [job for job in jobs if job.source not in former]
+    jobs = without_repetitions(jobs, results)
+    if not overwrite:
+        check_inputs(jobs)
+    return jobs, {RESULTS: results, SUFFIXES: others}
+
+
+def is_result(path: Path, suffixes: Collection[str]) -> bool:
+    """Whether a picture, or a folder above it, is the output beside an input that still exists.
+
+    The input of a picture has one of the suffixes.
+    """
+    for place in (path, *path.parents):
+        name, _, suffix = place.name.rpartition(SUFFIX)
+        if name and not suffix and place.with_name(name).is_dir():
+            return True
+        if name and suffix.lower() in FORMATS:
+            inputs = (place.with_name(name + other) for other in {suffix, *suffixes})
+            if any(map(Path.is_file, inputs)):
+                return True
+    return False
+
+
+def without_repetitions(jobs: Sequence[Job], results: list[str]) -> list[Job]:
+    """The jobs, each once; an input that is the output of another one is added to `results`.
+
+    Raises InputError if two inputs have the same output.
+    """
+    groups = dict[str, dict[str, Job]]()  # the jobs of each output, by their input
+    for job in jobs:
+        group = groups.setdefault(os.path.abspath(job.target), {})
+        group.setdefault(os.path.abspath(job.source), job)
+    for target, group in groups.items():
+        if len(group) > 1 and target in group:
+            results.append(group.pop(target).source)
+        if len(group) > 1:
+            first, second = list(group.values())[:2]
+            raise InputError(
+                f"{first.source} and {second.source} would both become {second.target}: denoise "
+                "them separately"
+            )
+    return [next(iter(group.values())) for group in groups.values()]
 
 
 def read_list(path: str) -> list[str]:
-    """The lines of a file, or of standard input if `path` is -. Raises InputError."""
+    """The paths in a file, or in standard input if `path` is -. Raises InputError.
+
+    They end with NUL if there is one, otherwise with line ends. Windows writes UTF-16, or a mark.
+    """
     try:
         content = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"{path}: {os.strerror(error.errno or 0).lower()}") from error
-    return [os.fsdecode(line) for line in content.splitlines() if line]
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        content = os.fsencode(content.decode("utf-16", "replace"))
+    content = content.removeprefix(codecs.BOM_UTF8)
+    paths = content.split(b"\0") if b"\0" in content else content.splitlines()
+    return [os.fsdecode(path) for path in paths if path]
 
 
 def beside(image: str) -> str:
-    """The path of the output beside a file or folder; -, standard output, for standard input."""
-    if image == "-":
-        return "-"
+    """The path of the output beside a file or folder."""
     path = Path(os.path.abspath(image)) if Path(image).name in ("", "..") else Path(image)
     if not path.name:
         raise InputError(f"{image} has no name: pass an output")
@@ -90,19 +147,13 @@ def with_known_suffix(name: str) -> str:
     return name if Path(name).suffix.lower() in FORMATS else str(Path(name).with_suffix(".png"))
 
 
-def check_targets(jobs: Sequence[Job], overwrite: bool) -> None:
-    """Raises InputError if an output replaces another one, or an input without `overwrite`."""
+def check_inputs(jobs: Sequence[Job]) -> None:
+    """Raises InputError if an output replaces an input."""
     inputs = {identity(job.source) for job in jobs} - {None}
-    sources = dict[str, str]()
     for job in jobs:
-        if not overwrite and identity(job.target) in inputs:
+        if identity(job.target) in inputs:
             raise InputError(
                 f"{job.target} is also an input: choose another output, or pass --overwrite"
-            )
-        first = sources.setdefault(job.target, job.source)
-        if first != job.source:
-            raise InputError(
-                f"{first} and {job.source} would both become {job.target}: denoise them separately"
             )
 
 
