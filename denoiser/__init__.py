@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from denoiser.model import Denoiser
 
 __all__ = ["Denoiser"]
+__version__ = "1.0.0"
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,8 @@
 import contextlib
 import ctypes
 import io
+import os
+import re
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -23,12 +25,16 @@ from denoiser.picture_files import WHITE_8, WHITE_16, pixels_of
 from denoiser.picture_output import to_pixels
 from denoiser.tiles import Progress
 
+# Before ONNX Runtime is imported, which would send reports and write to the home folder.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 FOLDER = Path(__file__).parent / "models"
 # The models that come with the package, the default first; docs/denoise.md describes them.
 MODELS = ("photo", "photo-gaussian", "document")
 GPU, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 # Of the GPU: full precision, and no measurement of algorithms for each new size of an image.
 GPU_OPTIONS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
+MOST = 4  # above it, the white of an array is not 1; strong noise stays below
 SEVERITY = 4  # of messages that ONNX Runtime prints; 4: fatal errors
 
 AnyImage = TypeVar("AnyImage", Image.Image, npt.NDArray[Any])
@@ -38,15 +44,18 @@ class Denoiser:
     """A trained model that denoises images: `Denoiser("photo")(image)`.
 
     `model` is one of MODELS, or the path of an ONNX file of this project. `device` is "auto", "cpu"
-    or "gpu"; `auto` uses the GPU if there is one. Raises InputError if the file is missing or is
-    not a denoiser, or if the device is "gpu" and cannot be used.
+    or "gpu"; `auto` uses the GPU if there is one. `threads` is the number of threads on the CPU, by
+    default OMP_NUM_THREADS, or else one for each core. Raises InputError if the file is missing or
+    is not a denoiser, or if the device is "gpu" and cannot be used.
 
     `metadata` is the text that the file contains: `channels` (1 or 3), `noise` and `data` of the
     training, and `side`, of square images, or `scale` and `radius`, of images of any size (see
     `tiles.convolve`). `warning` says why ONNX Runtime, if it is built for GPUs, does not use one.
     """
 
-    def __init__(self, model: str = MODELS[0], device: str = "auto") -> None:
+    def __init__(
+        self, model: str = MODELS[0], device: str = "auto", threads: int | None = None
+    ) -> None:
         if device not in DEVICES:
             raise InputError(f"the device is {device!r}, but it must be {', '.join(DEVICES)}")
         path = FOLDER / f"{model}.onnx" if model in MODELS else Path(model)
@@ -57,7 +66,7 @@ class Denoiser:
             )
         if not path.is_file():
             raise InputError(f"{model}: no such model; pass {', '.join(MODELS)} or an ONNX file")
-        self.model, self.warning = model, ""
+        self.model, self.device, self.threads, self.warning = model, device, threads, ""
         self.session = self._start(path, device)
         self.metadata: dict[str, str] = self.session.get_modelmeta().custom_metadata_map
         try:
@@ -77,6 +86,9 @@ class Denoiser:
                 "differ): pass another model"
             ) from error
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.model, self.device, self.threads)  # a session has no copy
+
     def __call__(self, image: AnyImage, strength: float = 1.0, ensemble: bool = False) -> AnyImage:
         """Denoises an image of Pillow, or an array; the result has the same type and size.
 
@@ -87,8 +99,9 @@ class Denoiser:
 
         The result is (1 - strength)·image + strength·denoised, with a `strength` in [0, 1]. With
         `ensemble`, the results for eight flips and rotations are averaged, in eight times the time.
-        Raises ValueError for an image of mode I or F, if the array has another shape or dtype or
-        values that are not finite, or if the strength is outside of [0, 1].
+        Raises ValueError for an image of mode I or F, if the array has another shape or dtype,
+        values that are not finite or far above white, or if the strength is outside of [0, 1].
+        Raises InputError if ONNX Runtime fails, for example because of its memory.
         """
         if isinstance(image, Image.Image):
             pixels, alpha = pixels_of(image)
@@ -105,6 +118,10 @@ class Denoiser:
             raise ValueError(f"the shape must be (height, width[, 1 or 3]), not {image.shape}")
         if not (image.size and np.isfinite(image).all()):
             raise ValueError("the image is empty, or has values that are not finite")
+        if white == 1 and image.max() > MOST:
+            raise ValueError(
+                f"the values reach {image.max():g}, but white is 1: divide them by their white"
+            )
         floats = image.astype(np.float32).reshape(*image.shape[:2], -1) / np.float32(white)
         denoised = np.concatenate(list(self.bands(floats, strength, ensemble)))
         result = denoised if white == 1 else to_pixels(denoised, image.dtype)
@@ -138,7 +155,13 @@ class Denoiser:
             yield np.clip(mixed, 0, 1, out=mixed)
 
     def _run(self, images: Float32) -> Float32:
-        result = self.session.run(["denoised"], {"noisy": np.ascontiguousarray(images)})[0]
+        try:
+            result = self.session.run(["denoised"], {"noisy": np.ascontiguousarray(images)})[0]
+        except Exception as error:  # ONNX Runtime raises many types
+            raise InputError(
+                f"{self.model} failed ({error}): if memory is missing, use a smaller picture, or "
+                "the CPU"
+            ) from error
         return finite(result, self.model)
 
     def _start(self, path: Path, device: str) -> Any:
@@ -147,6 +170,8 @@ class Denoiser:
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = SEVERITY
+        stated = re.match(r"\d+", os.environ.get("OMP_NUM_THREADS", ""))
+        options.intra_op_num_threads = self.threads or int(stated[0] if stated else 0)
         built_for_gpu = GPU in onnxruntime.get_available_providers()
         problem = load_cuda(onnxruntime) if built_for_gpu and device != "cpu" else ""
         gpu = built_for_gpu and device != "cpu" and not problem
