@@ -3,6 +3,8 @@
 import contextlib
 import functools
 import os
+import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,9 @@ from denoiser.denoise_file import Options, denoise_file
 from denoiser.model import MODELS, Denoiser
 from denoiser.picture_paths import Job, beside
 
+# All uploads and results; removed when the program ends. Gradio's own folder would stay.
+FOLDER = tempfile.TemporaryDirectory(prefix="denoise-", ignore_cleanup_errors=True)
+os.environ["GRADIO_TEMP_DIR"] = tempfile.tempdir = FOLDER.name
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
@@ -32,11 +37,14 @@ def serve(model: str, device: str) -> None:
     `model` is chosen at the start. Raises InputError for a model or a device that cannot be used.
     """
     load_model(model, device)
-    with gr.Blocks(title="Denoise pictures", analytics_enabled=False) as blocks:
-        add_components(model, device)
     # Gradio connects to the page when it starts, which a proxy could not.
     for name in ("no_proxy", "NO_PROXY"):
         os.environ[name] = f"{os.environ.get(name, '')},127.0.0.1"
+    for name in {"SIGTERM", "SIGHUP"} & vars(signal).keys():  # Windows has no SIGHUP
+        if signal.getsignal(getattr(signal, name)) == signal.SIG_DFL:  # not with nohup
+            signal.signal(getattr(signal, name), signal.default_int_handler)  # as after Ctrl-C
+    with gr.Blocks(title="Denoise pictures", analytics_enabled=False) as blocks:
+        add_components(model, device)
     blocks.launch(
         server_name="127.0.0.1",
         share=False,
@@ -49,13 +57,20 @@ def serve(model: str, device: str) -> None:
 def add_components(first: str, device: str) -> None:
     """Adds the components that denoise a picture file to the page."""
 
-    def update(path: str | None, model: str, strength: float) -> tuple[Any, Any]:
-        """The pictures of the slider, and the button that downloads the result."""
+    def update(path: str | None, model: str, strength: float) -> tuple[Any, ...]:
+        """The pictures of the slider, the button that downloads the result, notes, and the folder.
+
+        The folder of the session's former result is removed: Gradio has copied what it shows.
+        """
         if path is None:
-            return None, gr.DownloadButton(interactive=False)
+            return None, gr.DownloadButton(interactive=False), gr.Textbox(visible=False), None
+        folder = tempfile.TemporaryDirectory()
         with errors_as_messages(path):
-            previews, target = denoise(path, load_model(model, device), strength)
-        return previews, gr.DownloadButton(value=target, interactive=True)
+            denoiser = load_model(model, device)
+            previews, target, losses = denoise(path, folder.name, denoiser, strength)
+        lines = [line for line in (denoiser.warning, *losses) if line]
+        shown = gr.Textbox("\n".join(lines), visible=bool(lines))
+        return previews, gr.DownloadButton(value=target, interactive=True), shown, folder
 
     with gr.Row():
         upload = gr.File(label="Picture", height=140)
@@ -63,11 +78,13 @@ def add_components(first: str, device: str) -> None:
             models = list(dict.fromkeys([first, *MODELS]))
             model = gr.Dropdown(models, value=first, label="Model")
             strength = gr.Slider(0, 1, 1, step=0.05, label="Strength")
+    notes = gr.Textbox(label="Notes", visible=False)
+    folder = gr.State()
     download = gr.DownloadButton("Download the denoised picture", interactive=False)
     compare = gr.ImageSlider(label="Before and after", height=560, interactive=False, buttons=[])
     inputs: list[Any] = [upload, model, strength]
     changes = [component.change for component in inputs]
-    gr.on(changes, update, inputs, [compare, download], trigger_mode="always_last")
+    gr.on(changes, update, inputs, [compare, download, notes, folder], trigger_mode="always_last")
 
 
 @contextlib.contextmanager
@@ -81,14 +98,16 @@ def errors_as_messages(path: str | None) -> Iterator[None]:
         raise gr.Error(text, duration=None, print_exception=False) from error
 
 
-def denoise(path: str, denoiser: Denoiser, strength: float) -> tuple[tuple[str, str], str]:
-    """The paths of the pictures before and after, for the browser, and of the result.
+def denoise(
+    path: str, folder: str, denoiser: Denoiser, strength: float
+) -> tuple[tuple[str, str], str, list[str]]:
+    """The paths of the pictures before and after, for the browser, and of the result; the losses.
 
-    They are in the folder of the upload, so that a new result replaces the former one.
+    The files are written to the folder.
     """
-    target = Path(path).with_name(Path(beside(path)).name)
-    denoise_file(Job(path, str(target)), denoiser, Options(strength))
+    target = Path(folder, Path(beside(path)).name)
+    losses = denoise_file(Job(path, str(target)), denoiser, Options(strength))
     previews = target.with_name("before.jpg"), target.with_name("after.jpg")
     for source, preview in zip((path, str(target)), previews, strict=True):
         Image.fromarray(picture_files.read_pixels(source, "rgb")).save(preview, quality=95)
-    return (str(previews[0]), str(previews[1])), str(target)
+    return (str(previews[0]), str(previews[1])), str(target), losses
