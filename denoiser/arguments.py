@@ -3,8 +3,9 @@
 import argparse
 import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from denoiser import __version__
 from denoiser.base.devices import DEVICES
 from denoiser.model import MODELS
 from denoiser.picture_output import FORMATS
@@ -14,45 +15,55 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parses the arguments; exits with status 2 if they are invalid."""
     parser = argparse.ArgumentParser(
         "denoise",
-        description="Denoises pictures. photo.jpg becomes photo-denoised.jpg, and a folder becomes "
-        "a folder, unless there is an output.",
+        usage="%(prog)s [options] image ...",
+        description="photo.jpg becomes photo-denoised.jpg, and the folder photos photos-denoised.",
     )
     add = parser.add_argument
-    picture = "a picture, a folder with pictures and sub-folders, or - for standard input"
-    add("images", nargs="*", metavar="image", help=picture)
-    output = f"a file that ends with {', '.join(FORMATS)}; a folder if the input is a folder or "
-    add("-o", "--output", help=output + "several pictures; or - for standard output (PNG)")
-    listed = "a file with the path of a picture or folder in each line; -: standard input"
+    add("images", nargs="*", metavar="image", help="a picture, a folder, or - for standard input")
+    output = f"a file ({', '.join(FORMATS)}), a folder for a folder or several "
+    add("-o", "--output", metavar="OUT", help=output + "pictures, or - (PNG to standard output)")
+    listed = "a list of pictures, by line or NUL; -: standard input"
     add("--files-from", metavar="FILE", help=listed)
-    model = f"{', '.join(MODELS)}, or an ONNX file; default: %(default)s"
-    add("--model", default=MODELS[0], help=model)
-    strength = "from 0 to 1: the share of the denoised picture in the output; default: 1"
-    add("--strength", type=parse_strength, default=1.0, metavar="SHARE", help=strength)
     add("--overwrite", action="store_true", help="allow outputs to replace inputs")
-    average = "average the results for eight flips and rotations, in eight times the time"
-    add("--ensemble", action="store_true", help=average)
-    device = "auto: the GPU if there is one; default: %(default)s"
-    add("--device", choices=DEVICES, default="auto", help=device)
-    add("--page", action="store_true", help="start a local web page and print its address")
-    white = "the value of white in pictures of 16 or 32 bits or of floating point; default: the "
-    add("--white", type=positive, metavar="VALUE", help=white + "value that the file states")
+    add("--skip-existing", action="store_true", help="skip pictures whose output exists")
+    model = f"{', '.join(MODELS)} or an ONNX file; default: %(default)s"
+    add("--model", default=MODELS[0], metavar="NAME", help=model)
+    strength = "from 0 to 1: the share of the denoised picture"
+    add("--strength", type=share, default=1.0, metavar="SHARE", help=strength)
+    add("--ensemble", action="store_true", help="average eight views, in eight times the time")
+    white = "white in pictures of more than 8 bits"
+    add("--white", type=positive, metavar="VALUE", help=white)
+    device = f"{', '.join(DEVICES)}; auto: the GPU if there is one"
+    add("--device", choices=DEVICES, default="auto", metavar="NAME", help=device)
+    threads = "threads of the CPU; default: OMP_NUM_THREADS, or all"
+    add("--threads", type=count, metavar="N", help=threads)
+    page = "start a web page (with --model, --device)"
+    add("--page", action="store_true", help=page)
+    add("--version", action="version", version=f"%(prog)s {__version__}", help="print the version")
     options = parser.parse_args(arguments)
     if bool(options.images) + bool(options.files_from) + options.page != 1:
         parser.error("pass pictures or folders, or --files-from, or --page")
+    ignored = vars(options).keys() - {"images", "page", "model", "device"} if options.page else ()
+    for name in sorted(ignored):
+        if getattr(options, name) != parser.get_default(name):
+            parser.error(f"--{name.replace('_', '-')} does not concern --page: leave it out")
     return options
 
 
-def positive(text: str) -> float:
-    """Parses a positive number. Raises ArgumentTypeError for argparse."""
-    with contextlib.suppress(ValueError):
-        if 0 < float(text) < math.inf:
-            return float(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+def number(
+    kind: Callable[[str], float], fits: Callable[[float], bool], description: str
+) -> Callable[[str], float]:
+    """A parser of numbers that fit. It raises ArgumentTypeError for argparse."""
+
+    def parse(text: str) -> float:
+        with contextlib.suppress(ValueError):
+            if fits(value := kind(text)):
+                return value
+        raise argparse.ArgumentTypeError(f"{text!r} is not {description}")
+
+    return parse
 
 
-def parse_strength(text: str) -> float:
-    """Parses a number from 0 to 1. Raises ArgumentTypeError for argparse."""
-    with contextlib.suppress(ValueError):
-        if 0 <= float(text) <= 1:
-            return float(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
+positive = number(float, lambda value: 0 < value < math.inf, "a positive number")
+share = number(float, lambda value: 0 <= value <= 1, "a number from 0 to 1")
+count = number(int, lambda value: value > 0, "a positive whole number")

@@ -1,6 +1,8 @@
 """The command `denoise`, which denoises pictures with a trained model."""
 
 import argparse
+import contextlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -16,6 +18,9 @@ INTERRUPTED = 130  # the exit status after Ctrl-C
 def main(words: Sequence[str] | None = None) -> int:
     """Runs the program and returns the exit status: 0, or 1 if there was any error."""
     given = arguments.parse(words)
+    for name, mode in (("stdin", "r"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed, or pythonw.exe
+            setattr(sys, name, open(os.devnull, mode))
     try:
         if given.page:
             from denoiser import page  # imports Gradio, which takes seconds
@@ -25,7 +30,7 @@ def main(words: Sequence[str] | None = None) -> int:
             return 0
         jobs = find_jobs(given)
         model.silence()
-        denoiser = model.Denoiser(given.model, given.device)
+        denoiser = model.Denoiser(given.model, given.device, given.threads)
         if denoiser.warning:
             report(denoiser.warning)
         options = Options(given.strength, given.ensemble, given.white)
@@ -38,17 +43,22 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def find_jobs(given: argparse.Namespace) -> list[picture_paths.Job]:
-    """The pictures to denoise; reports those that are left out. Raises InputError."""
+    """The pictures to denoise; reports the paths that are left out. Raises InputError."""
     images = given.images
     if given.files_from:
         images = picture_paths.read_list(given.files_from)
         if not images:
-            raise InputError(f"{given.files_from}: the file has no lines")
+            raise InputError(f"{given.files_from}: the list is empty")
     several = len(images) > 1 or bool(given.files_from)
     jobs, left_out = picture_paths.find_jobs(images, given.output, given.overwrite, several)
-    if left_out:
-        more = f" and {len(left_out) - 3} more" if len(left_out) > 3 else ""
-        report(f"skipped because of their suffixes: {', '.join(left_out[:3])}{more}")
+    if given.skip_existing:
+        done = {job for job in jobs if picture_paths.identity(job.target)}
+        left_out["because their outputs exist"] = sorted(job.source for job in done)
+        jobs = [job for job in jobs if job not in done]
+    for reason, paths in left_out.items():
+        if paths:
+            more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+            report(f"skipped {len(paths)} {reason}: {', '.join(paths[:3])}{more}")
     return jobs
 
 
@@ -73,4 +83,5 @@ def denoise_all(
 
 def report(line: str) -> None:
     """Prints a line on standard error, above the progress bar."""
-    tqdm.write(" ".join(line.splitlines()), file=sys.stderr)
+    with contextlib.suppress(OSError):  # nobody reads it: the pictures go on
+        tqdm.write(" ".join(line.splitlines()), file=sys.stderr)

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 
-def save_half(path: str, factor: float = 0.5, **metadata: str | int) -> None:
+def save_half(path: str, factor: npt.ArrayLike = 0.5, **metadata: str | int) -> None:
     """Writes a model that halves the brightness of images of any number of channels."""
     node = helper.make_node("Mul", ["noisy", "half"], ["denoised"])
     save(path, [node], {"half": np.array(factor, np.float32)}, metadata)

@@ -14,7 +14,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from denoiser import cli
+from denoiser import __version__, cli
 from tests import onnx_models
 from tests.conftest import ROOT, max_file_size
 
@@ -128,7 +128,7 @@ def test_a_folder_is_denoised_with_its_sub_folders_and_replaced_with_overwrite(r
     skipped, broken, half = run("in -o out", status=1)
     written = sorted(path.relative_to("out").as_posix() for path in Path("out").rglob("*.*"))
     assert written == ["a.png", "deep/d.jpg", "deep/er/é b.PNG"]
-    assert skipped == "skipped because of their suffixes: in/notes.txt, in/photo.raw"
+    assert skipped == "skipped 2 because of their suffixes: in/notes.txt, in/photo.raw"
     assert broken.startswith("in/b.png is not a picture that Pillow can read")
     assert half.startswith("in/deep/half.jpg cannot be read (")
     run("in/a.png -o one.png")
@@ -159,6 +159,49 @@ def test_without_an_output_the_results_are_beside_the_pictures(run: Run) -> None
     assert Path("../in-denoised/c.jpg").exists()
 
 
+def names_below(folder: str) -> list[str]:
+    return sorted(path.as_posix() for path in Path(folder).rglob("*.*"))
+
+
+def write_list(number: int, name: str) -> str:
+    Path(f"list{number}").write_text(name)
+    return f"--files-from list{number}"
+
+
+# The command lines that denoise a folder of pictures, given the names of all files in it.
+WAYS: dict[str, Callable[[list[str]], list[str]]] = {
+    "*.jpg": lambda names: [" ".join(names)],
+    "./*.jpg": lambda names: [" ".join([*names, *(f"./{name}" for name in names)])],
+    "parallel": lambda names: names,
+    "find and split": lambda names: [write_list(*pair) for pair in enumerate(names)],
+    "*/": lambda _: [" ".join(f"{path}/" for path in sorted(Path().glob("in*")))],
+    "-o": lambda names: [" ".join(names) + " -o in/clean"],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_second_run_leaves_out_the_results_of_the_first(run: Run, way: str) -> None:
+    for name in ("in/a.png", "in/B.JPG", "in/deep/c.jpg", "in/with.dots.jpeg"):
+        save(name, "RGB")
+    for words in WAYS[way](names_below("in")):
+        assert run(words) == []
+    before = names_below(".")
+    lines = [line for words in WAYS[way](names_below("in")) for line in run(words)]
+    assert lines
+    assert all(re.match(r"skipped \d+ as results of earlier runs \(pass", line) for line in lines)
+    assert names_below(".") == before
+
+
+def test_existing_outputs_are_skipped_and_equal_names_elsewhere_are_not(run: Run) -> None:
+    for name in ("a.png", "b.png", "x-denoised.png", "-denoised.png"):
+        save(name, "L")
+    run("a.png")
+    assert run("a.png b.png --skip-existing") == ["skipped 1 because their outputs exist: a.png"]
+    assert Path("b-denoised.png").exists()
+    assert run("x-denoised.png -denoised.png".replace(" -", " ./-")) == []  # there is no x.png
+    assert run("a-denoised.png -o c.png") == []
+
+
 def test_several_pictures_and_folders_are_written_to_one_folder(run: Run) -> None:
     for name in ("a.png", "b.jpg", "in/a.png", "x/in/c.png"):
         save(name, "RGB")
@@ -179,13 +222,16 @@ def test_a_list_of_pictures_may_have_missing_ones(
 ) -> None:
     for name in ("a.png", "deep/é b.png"):
         save(name, "RGB")
-    Path("list.txt").write_text("a.png\ngone.png\n\ndeep/é b.png\n", "utf-8")
-    (line,) = run("--files-from list.txt", status=1)
-    assert line == "gone.png: no such file or directory"
-    assert Path("a-denoised.png").exists()
-    assert Path("deep/é b-denoised.png").exists()
+    lines = "a.png\ngone.png\n\ndeep/é b.png\n"
+    windows = [lines.replace("\n", "\r\n").encode(code) for code in ("utf-16", "utf-8-sig")]
+    for content in (lines.encode(), lines.replace("\n", "\0").encode(), *windows):
+        Path("list.txt").write_bytes(content)
+        (line,) = run("--files-from list.txt", status=1)
+        assert line == "gone.png: no such file or directory"
+        for name in ("a-denoised.png", "deep/é b-denoised.png"):
+            Path(name).unlink()
     Path("list.txt").write_text("\n")
-    assert run("--files-from list.txt", status=1) == ["list.txt: the file has no lines"]
+    assert run("--files-from list.txt", status=1) == ["list.txt: the list is empty"]
     assert run("--files-from gone.txt", status=1) == ["gone.txt: no such file or directory"]
 
 
@@ -207,6 +253,7 @@ def test_the_strength_mixes_the_result_with_the_picture(run: Run) -> None:
         ("models -o out", "models: the folder has no file whose name ends with .png"),
         (". -o -", "-: if the input is a folder, the output must be a folder"),
         (". -o photo.png", "photo.png: if the input is a folder, the output must be"),
+        ("- photo.png", "- is standard input: pass it alone, or ./- for a file"),
         ("photo.png -o b.png --model x", "x: no such model; pass photo"),
         ("photo.png -o b.png --model photo.png", "photo.png cannot be loaded"),
         ("photo.png -o b.png --model a.keras", "a.keras is a model of Keras"),
@@ -247,6 +294,52 @@ def test_a_result_that_is_not_finite_is_an_error(run: Run) -> None:
     assert not Path("clean.png").exists()
 
 
+def test_a_failure_of_the_network_is_reported_and_the_other_pictures_go_on(run: Run) -> None:
+    for width in (7, 9):
+        save(f"in/{width}.png", "L", (width, 5))
+    factor = np.full((9, 1), 0.5)  # fits images of nine columns only
+    onnx_models.save_half("models/denoiser.onnx", factor, scale=1, radius=0, channels=1)
+    (line,) = run("in", status=1)
+    assert re.match(r"in/7.png: models/denoiser.onnx failed \(.*\): if memory is miss", line)
+    assert Path("in-denoised/9.png").exists()
+
+
+def test_a_file_and_a_folder_may_have_the_name_of_standard_input(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save("photo.png", "L")
+    os.mkdir("-")
+    save("-/photo.png", "L")
+    assert run("./-") == []
+    assert Path("--denoised/photo.png").exists()
+    monkeypatch.setattr(sys, "stdin", open("photo.png"))
+    assert run("- -o clean.png") == []
+    assert Path("clean.png").read_bytes() == Path("--denoised/photo.png").read_bytes()
+    Path("-/photo.png").unlink()
+    os.rmdir("-")
+    Path("photo.png").rename("-")
+    assert run("./-") == []
+    assert Path("--denoised.png").read_bytes() == Path("clean.png").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        ("photo.png 2>&-", 0, ""),
+        ("gone.png 2>&-", 1, ""),
+        ("- <&-", 1, "- is not a picture that Pillow can read: convert or remove the file"),
+        ("--files-from - <&-", 1, "-: the list is empty"),
+    ],
+)
+def test_closed_streams(words: str, status: int, message: str) -> None:
+    save("photo.png", "RGB")
+    command = f"{sys.executable} -m denoiser --model models/denoiser.onnx {words}"
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, shell=True, env=env, text=True, capture_output=True)
+    assert (done.returncode, done.stderr.strip()) == (status, message)
+    assert Path("photo-denoised.png").exists() == (status == 0)
+
+
 @pytest.mark.parametrize("closed", [True, False])
 def test_standard_output_that_is_closed_is_reported_in_one_line(closed: bool) -> None:
     save("photo.png", "RGB")
@@ -282,29 +375,52 @@ def test_a_terminal_shows_progress(run: Run, monkeypatch: pytest.MonkeyPatch) ->
 
 REJECTED = {f"--white={x}": f"'{x}' is not a positive number" for x in "0 -1 x nan inf".split()}
 REJECTED |= {f"--strength={x}": f"'{x}' is not a number from 0 to 1" for x in "-0.1 1.1 x".split()}
+REJECTED |= {f"--threads={x}": f"'{x}' is not a positive whole number" for x in "0 -1 1.5".split()}
 REJECTED |= dict.fromkeys(["--page", "--files-from=x"], "pass pictures or folders, or --files-from")
+OTHERS = (
+    "--output=b.png --overwrite --skip-existing --strength=0.5 --ensemble --white=9 --threads=2"
+)
+REJECTED |= {f"--page {x}": f"{x.partition('=')[0]} does not concern --p" for x in OTHERS.split()}
 
 
-@pytest.mark.parametrize("option", REJECTED)
-def test_rejects_invalid_options(capsys: pytest.CaptureFixture[str], option: str) -> None:
+@pytest.mark.parametrize("words", REJECTED)
+def test_rejects_invalid_options(capsys: pytest.CaptureFixture[str], words: str) -> None:
     with pytest.raises(SystemExit) as error:
-        cli.main(["a.png", "-o", "b.png", option])
+        cli.main([*(["a.png", "-o", "b.png"] if " " not in words else []), *words.split()])
     assert error.value.code == 2
-    assert REJECTED[option] in capsys.readouterr().err
+    assert REJECTED[words] in capsys.readouterr().err
+
+
+def test_the_help_fits_on_a_screen(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for option in ("--help", "--version"):
+        with pytest.raises(SystemExit) as done:
+            cli.main([option])
+        assert not done.value.code
+    *lines, version = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 24
+    assert version == f"denoise {__version__}"
 
 
 # The process
 
 
-def test_a_process_reads_standard_input_and_imports_nothing_slow() -> None:
-    """A whole run on a small picture takes 0.3 s; SciPy or TensorFlow alone would take longer."""
+def test_a_process_reads_standard_input_and_imports_nothing_slow(folder: Path) -> None:
+    """It writes no other file, such as the reports of ONNX Runtime in the home folder.
+
+    A whole run on a small picture takes 0.3 s; SciPy or TensorFlow alone would take longer.
+    """
     image = save("photo.png", "RGB")
     command = [sys.executable, "-X", "importtime", "-m", "denoiser", "-"]
     command += ["--model", "models/denoiser.onnx"]
-    content, env = Path("photo.png").read_bytes(), {"PYTHONPATH": str(ROOT)}
+    content, env = Path("photo.png").read_bytes(), {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
+    env |= {"HOME": str(folder), "TMPDIR": str(folder)}
     done = subprocess.run(command, capture_output=True, check=True, input=content, env=env)
     with Image.open(io.BytesIO(done.stdout)) as clean:
         np.testing.assert_allclose(np.asarray(clean), np.asarray(image) / 2, atol=0.51)
+    assert {path.name for path in folder.iterdir()} == {"models", "photo.png"}
     lines = done.stderr.decode().splitlines()
     assert [line for line in lines if not line.startswith("import time:")] == []
     modules = {line.split()[-1] for line in lines}

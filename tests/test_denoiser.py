@@ -1,5 +1,7 @@
 """The class `Denoiser` and the models that come with the package."""
 
+import copy
+import pickle
 import re
 import subprocess
 import sys
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from denoiser import Denoiser, model
+from denoiser import Denoiser, __version__, model
 from denoiser.model import MODELS, load_cuda
 from pipeline import camera, scores
 from pipeline.base import noise
@@ -63,10 +65,27 @@ def test_results_are_clipped_and_invalid_arguments_are_rejected(half: Denoiser) 
             half(array)
     with pytest.raises(ValueError, match="not int64"):
         half(image.astype(np.int64))
+    with pytest.raises(ValueError, match="the values reach 255, but white is 1: divide them by th"):
+        half(np.arange(256.0).reshape(16, 16))
     with pytest.raises(ValueError, match="the strength must be from 0 to 1, not 2"):
         half(image, strength=2)
     with pytest.raises(ValueError, match="the value of white of the mode F is unknown"):
         half(Image.new("F", (4, 4)))
+
+
+def test_copies_and_threads(half: Denoiser, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = RNG.random((5, 6))
+    for twin in (pickle.loads(pickle.dumps(half)), copy.copy(half), copy.deepcopy(half)):
+        np.testing.assert_array_equal(twin(image), half(image))
+    for variable, threads, expected in (
+        ("", None, 0),
+        ("3", None, 3),
+        ("4,2", None, 4),
+        ("3", 1, 1),
+    ):
+        monkeypatch.setenv("OMP_NUM_THREADS", variable)
+        twin = copy.copy(Denoiser(half.model, threads=threads))
+        assert twin.session.get_session_options().intra_op_num_threads == expected
 
 
 def photograph() -> np.ndarray:
@@ -130,7 +149,7 @@ def test_the_installed_command_denoises_and_names_missing_packages(tmp_path: Pat
     assert (done.returncode, done.stderr) == (0, "")
     result = np.asarray(Image.open(tmp_path / "photo-denoised.png"))
     np.testing.assert_allclose(result, Denoiser()(photograph()), atol=1)
-    for words, package in ((["photo.png", "--noisy"], "scikit-image"), (["--page"], "gradio")):
-        done = denoise(*words)
-        assert done.returncode == 1
-        assert re.fullmatch(f".*pip install {package}\n", done.stderr)
+    done = denoise("--page")
+    assert done.returncode == 1
+    assert re.fullmatch(".*pip install gradio\n", done.stderr)
+    assert denoise("--version").stdout == f"denoise {__version__}\n"

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import imagecodecs
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
 from denoiser import Denoiser
@@ -23,13 +24,18 @@ FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    """The page in a browser; it requests nothing from other addresses."""
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """The page in a browser; it requests nothing from other addresses, and leaves no file.
+
+    Its temporary folder has a `gradio` that it cannot write to, as another user's.
+    """
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None and "CI" not in os.environ:
         pytest.skip("no Chromium is installed")
-    clone = Clone(ROOT)
+    clone, temporary = Clone(ROOT), tmp_path_factory.mktemp("temporary")
+    (temporary / "gradio").touch()
     clone.env |= {"http_proxy": "http://127.0.0.1:9", "no_proxy": ""}  # where nothing answers
+    clone.env |= {"TMPDIR": str(temporary), "GRADIO_TEMP_DIR": f"{temporary}/gradio"}
     process = clone.start("python", "-m", "denoiser", "--page")
     try:
         assert process.stdout is not None
@@ -45,9 +51,13 @@ def page() -> Iterator[Page]:
             page.goto(match[0])
             yield page
             browser.close()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+        assert [path.name for path in temporary.iterdir()] == ["gradio"]
         assert {urlsplit(request).netloc for request in requests} == {urlsplit(match[0]).netloc}
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_a_picture_is_denoised_compared_and_downloaded_in_full_size(
@@ -73,6 +83,27 @@ def test_a_picture_is_denoised_compared_and_downloaded_in_full_size(
     page.locator("input[type=file]").first.set_input_files(tmp_path / "bad.png")
     page.get_by_text("bad.png is not a picture that Pillow can read").wait_for()
     page.get_by_test_id("toast-close").click()
+
+
+def test_an_upload_with_the_name_of_a_preview_is_kept_and_losses_are_shown(
+    page: Page, tmp_path: Path
+) -> None:
+    path, before = tmp_path / "after.jpg", Image.new("CMYK", (40, 30), (99, 50, 0, 9))
+    before.save(path, quality=95)
+    page.reload()
+    page.locator("input[type=file]").first.set_input_files(path)
+    expect(page.get_by_label("Notes")).to_have_value("its CMYK colors are converted to RGB")
+    button = page.get_by_role("button", name="Download the denoised picture")
+    for strength in ("0.5", "0"):
+        page.get_by_label("Strength").first.fill(strength)
+        time.sleep(3)
+    expect(page.get_by_label("Notes")).to_have_value("its CMYK colors are converted to RGB")
+    with page.expect_download() as download:
+        button.click()
+    with Image.open(download.value.path()) as after:
+        assert after.size == (40, 30)
+        pixels = np.asarray(after).astype(int)
+    np.testing.assert_allclose(pixels, np.asarray(before.convert("RGB")), atol=3)
 
 
 def test_the_page_reports_a_missing_model_before_it_starts() -> None:
