@@ -68,8 +68,8 @@ def add_components(first: str, device: str) -> None:
         with errors_as_messages(path):
             denoiser = load_model(model, device)
             previews, target, losses = denoise(path, folder.name, denoiser, strength)
-        lines = [line for line in (denoiser.warning, *losses) if line]
-        shown = gr.Textbox("\n".join(lines), visible=bool(lines))
+        text = "\n".join(filter(None, (denoiser.warning, *losses)))
+        shown = gr.Textbox(text, visible=bool(text))
         return previews, gr.DownloadButton(value=target, interactive=True), shown, folder
 
     with gr.Row():

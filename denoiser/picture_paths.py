@@ -66,16 +66,12 @@ def find_jobs(
             others += [str(Path(image, name)) for name in more]
             pairs = [(str(Path(image, name)), str(Path(target, name))) for name in names]
         jobs += [Job(*pair) for pair in pairs]
-    results = list[str]()
-    if not output:
-        suffixes = {Path(image).suffix for image in images}.union(FORMATS, map(str.upper, FORMATS))
-        results = [job.source for job in jobs if is_result(Path(job.source), suffixes)]
-        former = set(results)
-        jobs = [job for job in jobs if job.source not in former]
-    jobs = without_repetitions(jobs, results)
+    suffixes = {Path(image).suffix for image in images}.union(FORMATS, map(str.upper, FORMATS))
+    results = {job.source for job in jobs if not output and is_result(Path(job.source), suffixes)}
+    jobs = distinct([job for job in jobs if job.source not in results], results)
     if not overwrite:
         check_inputs(jobs)
-    return jobs, {RESULTS: results, SUFFIXES: others}
+    return jobs, {RESULTS: sorted(results), SUFFIXES: others}
 
 
 def is_result(path: Path, suffixes: Collection[str]) -> bool:
@@ -94,7 +90,7 @@ def is_result(path: Path, suffixes: Collection[str]) -> bool:
     return False
 
 
-def without_repetitions(jobs: Sequence[Job], results: list[str]) -> list[Job]:
+def distinct(jobs: Sequence[Job], results: set[str]) -> list[Job]:
     """The jobs, each once; an input that is the output of another one is added to `results`.
 
     Raises InputError if two inputs have the same output.
@@ -105,14 +101,14 @@ def without_repetitions(jobs: Sequence[Job], results: list[str]) -> list[Job]:
         group.setdefault(os.path.abspath(job.source), job)
     for target, group in groups.items():
         if len(group) > 1 and target in group:
-            results.append(group.pop(target).source)
-        if len(group) > 1:
-            first, second = list(group.values())[:2]
+            results.add(group.pop(target).source)
+        job, *more = group.values()
+        if more:
             raise InputError(
-                f"{first.source} and {second.source} would both become {second.target}: denoise "
-                "them separately"
+                f"{job.source} and {more[0].source} would both become {job.target}: denoise them "
+                "separately"
             )
-    return [next(iter(group.values())) for group in groups.values()]
+    return [job for group in groups.values() for job in group.values()]
 
 
 def read_list(path: str) -> list[str]:
