@@ -82,6 +82,7 @@ def test_white_and_the_first_frame(run: Run) -> None:
     values[0, :4] = np.nan, -1, -9, 101
     save_image("photo.tif", Image.fromarray(values))
     assert run("photo.tif -o clean.tif --white 100") == [
+        "photo.tif: its values from 0 to 100 become 16 bits, from 0 to 65535",
         "photo.tif: 3 pixels are negative or not a number, and become black",
         "photo.tif: 1 pixels are brighter than white, and become white",
     ]
