@@ -8,7 +8,7 @@ GPU ?= $(if $(shell command -v nvidia-smi),1,0)
 UV := uv==0.13.9
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: .FORCE help setup repro train experiment seeds photographs results table notebook guide search update \
+.PHONY: .FORCE help setup repro train experiment seeds photographs results table notebook guide update \
 	verify bench test format lock
 
 help:  ## list the targets
@@ -49,9 +49,6 @@ notebook: .venv/notebook  ## open guide.ipynb, the guide step by step, in Jupyte
 guide: .venv/notebook  ## run guide.ipynb and store its outputs
 	@jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False guide.ipynb
 
-search: .venv/search  ## search for good parameters (search.yaml); TRIALS=20, STORAGE=postgresql://…
-	@python -m tools.search $(or $(TRIALS),20) $(STORAGE)
-
 update: .venv/pipeline  ## after a committed change of code: update all committed results
 	@dvc repro
 	@python -m tools.experiment default
@@ -78,7 +75,6 @@ LOCK = uv pip compile --quiet --system-certs --upgrade \
 	--universal --python-version 3.11 --fork-strategy fewest --no-annotate --no-header
 lock: .venv/pipeline  ## pin the newest versions of all packages
 	$(LOCK) requirements/pipeline.in -o requirements.txt
-	$(LOCK) requirements/search.in -o requirements/search.txt
 	$(LOCK) requirements/notebook.in -o requirements/notebook.txt
 	$(LOCK) requirements/dev.in -o requirements/dev.txt
 	$(LOCK) requirements/cuda.in -o requirements/cuda.txt
@@ -101,14 +97,10 @@ WITHOUT_ACTIVATION = 'import os, sys; os.environ["PATH"] = f"{sys.prefix}/bin:" 
 	@echo $(WITHOUT_ACTIVATION) > "$$(echo .venv/lib/python3*/site-packages)/path.pth"
 	@echo $(GPU) > $@
 
-.venv/search: .venv/pipeline requirements/search.txt
-	$(INSTALL) -r requirements/search.txt
-	@touch $@
-
 .venv/notebook: .venv/pipeline requirements/notebook.txt
 	$(INSTALL) -r requirements/notebook.txt
 	@touch $@
 
-.venv/tests: .venv/search .venv/notebook requirements/dev.txt
+.venv/tests: .venv/notebook requirements/dev.txt
 	$(INSTALL) -r requirements/dev.txt
 	@touch $@

@@ -15,9 +15,6 @@ from denoiser.base.errors import InputError
 
 PARENT = os.getppid()  # read before the slow imports of a stage
 
-# The environment variable with the process ID of the program that started DVC, if any.
-OWNER = "DENOISER_OWNER"
-
 
 def run_stage(name: str, main: Callable[[], None]) -> NoReturn:
     """Runs a stage, whose modules `main` imports, and exits with the status of `run_main`.
@@ -30,7 +27,7 @@ def run_stage(name: str, main: Callable[[], None]) -> NoReturn:
 
     def checked() -> None:
         if by_dvc:
-            from pipeline.base import dvc_lock  # not above: like psutil, it imports packages
+            from pipeline.base import dvc_lock  # not above: it imports packages
 
             dvc_lock.check_inputs(name)
         main()
@@ -87,25 +84,13 @@ def describe_missing(error: ImportError) -> str:
 
 
 def end_with_parent() -> None:
-    """Kills this process once DVC, its parent, or the program that started DVC has ended.
+    """Kills this process once DVC, its parent, has ended.
 
     Otherwise the stage would write its outputs among those of the next `dvc repro`.
     """
-    while os.getppid() == PARENT and owner_is_alive():
+    while os.getppid() == PARENT:
         time.sleep(0.1)
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-def owner_is_alive() -> bool:
-    """False if the program in the environment variable OWNER has ended, even if not yet reaped."""
-    if OWNER not in os.environ:
-        return True
-    import psutil  # not above: `run_main` reports a missing package
-
-    try:
-        return bool(psutil.Process(int(os.environ[OWNER])).status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
 
 
 def wait_for_other_stages() -> None:
