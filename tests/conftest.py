@@ -46,8 +46,8 @@ TOGETHER = ("test_committed", "test_dvc_yaml", "test_page", "test_queue")
 LONG = ("test_stages", "test_guide", "test_photographs", "test_loops", "test_onnx_export")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)  # before that of pytest-xdist, which reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Runs long tests first, so that no worker ends with one of them.
 
     One worker starts with a test that creates `digits`; meanwhile, the others do not need it.
@@ -64,6 +64,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.stem in TOGETHER:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    yield
 
 
 @pytest.fixture
