@@ -97,14 +97,14 @@ def save(name: str, clean: np.ndarray) -> None:
 def test_methods_are_fitted_to_training_images_alone(noisy: Path, set_params: SetParams) -> None:
     baselines.main()
     results = json.loads(RESULTS.read_text())
-    assert list(results) == ["val", "test", "settings"]
-    assert all(list(part) == METHODS for part in results.values())
+    assert all(list(results[part]) == METHODS for part in ("val", "test", "settings"))
     assert results["settings"]["pca"] == 64
     clean = np.load("data/split/x_test.npy")
     images = {method: np.load(f"data/baselines/{method}.npy") for method in METHODS}
     for method, denoised in images.items():
         assert results["test"][method] == scores.means(scores.score(clean, denoised))
     best = max(METHODS, key=lambda method: float(results["val"][method]["psnr"]))
+    assert results["best"] == best
     np.testing.assert_allclose(np.load("data/baselines/x_test.npy"), images[best], atol=1e-6)
     # The validation images and the clean test images affect no setting and no fit.
     for path in ("data/split/x_val.npy", "data/noisy/x_val.npy", "data/split/x_test.npy"):
@@ -116,7 +116,7 @@ def test_methods_are_fitted_to_training_images_alone(noisy: Path, set_params: Se
 
     set_params(baselines={"methods": []})
     baselines.main()
-    assert json.loads(RESULTS.read_text()) == {"val": {}, "test": {}, "settings": {}}
+    assert json.loads(RESULTS.read_text()) == {"val": {}, "test": {}, "settings": {}, "best": None}
     assert list(Path("data/baselines").iterdir()) == []
 
 
