@@ -66,4 +66,4 @@ def number(
 
 positive = number(float, lambda value: 0 < value < math.inf, "a positive number")
 share = number(float, lambda value: 0 <= value <= 1, "a number from 0 to 1")
-count = number(int, lambda value: value > 0, "a positive whole number")
+count = number(int, lambda value: 0 < value <= 1024, "a whole number from 1 to 1024")

@@ -25,6 +25,7 @@ def main(words: Sequence[str] | None = None) -> int:
         if given.page:
             from denoiser import page  # imports Gradio, which takes seconds
 
+            sys.stdout = sys.stdout or sys.stderr  # Gradio needs it
             model.silence()
             page.serve(given.model, given.device)
             return 0

@@ -376,7 +376,9 @@ def test_a_terminal_shows_progress(run: Run, monkeypatch: pytest.MonkeyPatch) ->
 
 REJECTED = {f"--white={x}": f"'{x}' is not a positive number" for x in "0 -1 x nan inf".split()}
 REJECTED |= {f"--strength={x}": f"'{x}' is not a number from 0 to 1" for x in "-0.1 1.1 x".split()}
-REJECTED |= {f"--threads={x}": f"'{x}' is not a positive whole number" for x in "0 -1 1.5".split()}
+REJECTED |= {
+    f"--threads={x}": f"'{x}' is not a whole number from 1 to 1024" for x in "0 1.5 9999".split()
+}
 REJECTED |= dict.fromkeys(["--page", "--files-from=x"], "pass pictures or folders, or --files-from")
 OTHERS = (
     "--output=b.png --overwrite --skip-existing --strength=0.5 --ensemble --white=9 --threads=2"
