@@ -90,7 +90,7 @@ def write(path: str, file_format: Format, pages: Sequence[Page]) -> list[str]:
     user. Raises InputError if the file cannot be written.
     """
     encoded, losses = encode(path, file_format, pages)
-    if Path(path).is_dir():  # `atomic_write` would remove it
+    if path != "-" and Path(path).is_dir():  # `atomic_write` would remove it
         raise InputError(f"{path} is a folder: remove it, or choose another output")
     try:
         if path == "-":
