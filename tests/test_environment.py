@@ -12,6 +12,7 @@ import pytest
 from pipeline.base import params
 from tests.conftest import ROOT, Clone, offline, write_csv
 from tools.measurements import processor
+from training.base import backend
 
 
 @pytest.mark.slow
@@ -89,6 +90,16 @@ figures.save(figure, Path(sys.argv[1]))
     for name, env in (("a.png", {}), ("b.png", settings)):
         Clone(ROOT).run("python", "-c", code, str(tmp_path / name), env=env)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+@pytest.mark.parametrize(("answer", "size"), [("[N/A]", 0), ("300", 100 * 2**20)])
+def test_a_driver_may_not_know_the_memory_of_the_gpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str, size: int
+) -> None:
+    (tmp_path / "nvidia-smi").write_text(f"#!/bin/sh\necho '{answer}'\n")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert backend.resident_bytes() == size
 
 
 def test_a_folder_without_history_is_reported_in_one_line(tmp_path: Path) -> None:

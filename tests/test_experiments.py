@@ -131,6 +131,14 @@ def test_make_experiment_stores_scores_and_images(
         expected = np.load(f"data/{path}.npy")[:10]
         np.testing.assert_allclose(images[method], expected, atol=0.5 / 255 + 1e-6)
 
+    # A preset without baselines, which has no best one.
+    Path("presets/bare.yaml").write_text("# A description.\n- tiny\n- baselines.methods=[]\n")
+    clone.run("git", "add", "presets")
+    clone.run("python", "-m", "tools.experiment", "bare")
+    bare = experiment.read_rows(experiment.SCORES).set_index("preset").loc["bare"]
+    assert sorted(bare["method"]) == ["clean", "model", "noisy input"]
+    table = pd.read_csv(experiment.SCORES)
+
     # If DVC had the result of the training, its former duration stays, unless the result differs.
     commit, lines = experiment.commit_of("tiny"), len(table)
     for epochs, minutes in ((1, duration), (2, math.nan)):
