@@ -133,7 +133,7 @@ def test_make_experiment_stores_scores_and_images(
 
     # A preset without baselines, which has no best one.
     Path("presets/bare.yaml").write_text("# A description.\n- tiny\n- baselines.methods=[]\n")
-    clone.run("git", "add", "presets")
+    clone.run("git", "checkout", "--quiet", "HEAD", "params.yaml")
     clone.run("python", "-m", "tools.experiment", "bare")
     bare = experiment.read_rows(experiment.SCORES).set_index("preset").loc["bare"]
     assert sorted(bare["method"]) == ["clean", "model", "noisy input"]
