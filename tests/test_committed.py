@@ -55,6 +55,10 @@ def test_the_small_result_has_the_outputs_of_the_pipeline(clone: Clone) -> None:
     lock = yaml.safe_load((clone.folder / "dvc.lock").read_text())["stages"]
     assert lock.keys() == stages.keys()  # DVC keeps those of deleted stages
     assert small.params["fetch"] == {"source": "digits"}
+    # `make verify` writes these parameters, and metrics/robustness.csv has the order of the noises.
+    assert list(small.params["robustness"]["amounts"]) == list(
+        default.params["robustness"]["amounts"]
+    )
     assert default.params == clone.read_params()
 
 
