@@ -47,19 +47,16 @@ def preset_names() -> list[str]:
 
 
 def overrides(preset: str) -> list[str]:
-    """The overrides of a preset, as arguments of `-S`."""
-    return expand(yaml.safe_load((PRESETS / f"{preset}.yaml").read_text()))
-
-
-def expand(lines: list[str]) -> list[str]:
-    """Replaces the name of a preset by its overrides."""
-    for line in lines:
+    """The overrides of a preset, as arguments of `-S`, also those of presets that it names."""
+    lines = list[str]()
+    for line in yaml.safe_load((PRESETS / f"{preset}.yaml").read_text()):
         if "=" not in line and line not in preset_names():
             raise InputError(
                 f"{line!r} is neither an override, such as train.epochs=3, nor a preset: "
                 f"{', '.join(preset_names())}"
             )
-    return [override for line in lines for override in ([line] if "=" in line else overrides(line))]
+        lines += [line] if "=" in line else overrides(line)
+    return lines
 
 
 def main() -> None:
@@ -73,7 +70,7 @@ def preset_argument() -> str:
     """The argument of the program. Raises InputError unless it is the name of a preset."""
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     if name not in preset_names():
-        raise InputError(f"make experiment NAME={name}: NAME is one of {', '.join(preset_names())}")
+        raise InputError(f"NAME={name}: NAME is one of {', '.join(preset_names())}")
     return name
 
 
@@ -84,7 +81,9 @@ def run_experiment(name: str, changes: list[str]) -> float | None:
     """
     check_repository()
     remove_experiment(name)
-    command, starts = ["dvc", *arguments(name, changes)], list[tuple[str, float]]()
+    flags = [word for change in changes for word in ("-S", change)]
+    command = ["dvc", "exp", "run", "--temp", "--name", name, *flags]  # outside of the workspace
+    starts = list[tuple[str, float]]()
     unbuffered = os.environ | {"PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=unbuffered) as process:
         for line in process.stdout or ():
@@ -124,12 +123,6 @@ def remove_experiment(name: str) -> None:
     `dvc exp run` does not replace an experiment; with `--force` it reruns every stage.
     """
     subprocess.run(["dvc", "exp", "remove", "--quiet", name], stderr=subprocess.DEVNULL)
-
-
-def arguments(name: str, changes: list[str]) -> list[str]:
-    """The arguments of `dvc` that run an experiment outside of the workspace."""
-    flags = [word for change in changes for word in ("-S", change)]
-    return ["exp", "run", "--temp", "--name", name, *flags]
 
 
 def commit_of(name: str) -> str:
