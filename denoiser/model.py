@@ -34,7 +34,7 @@ MODELS = ("photo", "photo-gaussian", "document")
 GPU, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 # Of the GPU: full precision, and no measurement of algorithms for each new size of an image.
 GPU_OPTIONS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
-MOST = 4  # above it, the white of an array is not 1; strong noise stays below
+MAX_VALUE = 4  # above it, the white of an array is not 1; strong noise stays below
 SEVERITY = 4  # of messages that ONNX Runtime prints; 4: fatal errors
 
 AnyImage = TypeVar("AnyImage", Image.Image, npt.NDArray[Any])
@@ -118,7 +118,7 @@ class Denoiser:
             raise ValueError(f"the shape must be (height, width[, 1 or 3]), not {image.shape}")
         if not (image.size and np.isfinite(image).all()):
             raise ValueError("the image is empty, or has values that are not finite")
-        if white == 1 and image.max() > MOST:
+        if white == 1 and image.max() > MAX_VALUE:
             raise ValueError(
                 f"the values reach {image.max():g}, but white is 1: divide them by their white"
             )
