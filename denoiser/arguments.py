@@ -33,6 +33,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--ensemble", action="store_true", help="average eight views, in eight times the time")
     white = "white in pictures of more than 8 bits"
     add("--white", type=positive, metavar="VALUE", help=white)
+    quality = "of JPEG and WebP, from 1 to 100; default: 95, or that of a better JPEG"
+    add("--quality", type=percentage, metavar="N", help=quality)
     device = f"{', '.join(DEVICES)}; auto: the GPU if there is one"
     add("--device", choices=DEVICES, default="auto", metavar="NAME", help=device)
     threads = "threads of the CPU; default: OMP_NUM_THREADS, or all"
@@ -66,4 +68,5 @@ def number(
 
 positive = number(float, lambda value: 0 < value < math.inf, "a positive number")
 share = number(float, lambda value: 0 <= value <= 1, "a number from 0 to 1")
+percentage = number(int, lambda value: 1 <= value <= 100, "a whole number from 1 to 100")
 count = number(int, lambda value: 0 < value <= 1024, "a whole number from 1 to 1024")

@@ -34,7 +34,7 @@ def main(words: Sequence[str] | None = None) -> int:
         denoiser = model.Denoiser(given.model, given.device, given.threads)
         if denoiser.warning:
             report(denoiser.warning)
-        options = Options(given.strength, given.ensemble, given.white)
+        options = Options(given.strength, given.ensemble, given.white, given.quality)
         return denoise_all(jobs, denoiser, options)
     except (InputError, OSError) as error:
         report(str(error))

@@ -20,6 +20,7 @@ class Options(NamedTuple):
     strength: float = 1.0
     ensemble: bool = False
     white: float | None = None
+    quality: int | None = None
 
 
 def denoise_file(job: Job, denoiser: Denoiser, options: Options) -> list[str]:
@@ -33,7 +34,8 @@ def denoise_file(job: Job, denoiser: Denoiser, options: Options) -> list[str]:
     with contextlib.closing(picture_files.read_pages(job.source, options.white)) as originals:
         first = itertools.islice(originals, limit)
         pages = [denoise_page(job, page, denoiser, options) for page in first]
-    losses = pages[0][1].losses + picture_output.write(job.target, job.format, pages)
+    losses = pages[0][1].losses
+    losses += picture_output.write(job.target, job.format, pages, options.quality)
     if (frames := pages[0][1].frames) > len(pages) == 1:
         losses.append(f"only the first of its {frames} frames is denoised")
     return list(dict.fromkeys(losses))

@@ -1,7 +1,7 @@
 """Reads picture files with Pillow, whatever their format.
 
 Pillow reads 16 bits per channel only of gray pictures without an alpha channel, otherwise 8 bits.
-Other PNG and TIFF files of 16 bits are read with imagecodecs and tifffile.
+Other PNG and TIFF files of 16 bits are read with imagecodecs and tifffile. See also extra_formats.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from denoiser import extra_formats
 from denoiser.base.errors import InputError
 from denoiser.base.images import COLORS, Float32, UInt8
 
@@ -144,7 +145,11 @@ def read_pages(path: str, white: float | None = None) -> Generator[Picture, None
     with errors_of(path):
         source = io.BytesIO(sys.stdin.buffer.read()) if path == "-" else open(path, "rb")
     with source:
+        if extra_formats.is_raw(path):
+            yield read_raw(path, source)
+            return
         with errors_of(path):
+            extra_formats.prepare(path, source)
             frames, slice_bytes = count_frames(source, losses)
             file: Any = Image.open(source)
             pages = frames if file.format == "TIFF" else 1
@@ -152,7 +157,7 @@ def read_pages(path: str, white: float | None = None) -> Generator[Picture, None
         for page in range(pages):
             with errors_of(path):
                 try:
-                    if not slice_bytes:
+                    if page and not slice_bytes:
                         file.seek(page)
                     elif skipped := page * slice_bytes:
                         file.fp = source  # Pillow has dropped it
@@ -167,6 +172,16 @@ def read_pages(path: str, white: float | None = None) -> Generator[Picture, None
                     losses.append(f"page {page + 1} cannot be read ({error}), and is left out")
                     continue
             yield picture._replace(frames=frames - left_out)
+
+
+def read_raw(path: str, source: BinaryIO) -> Picture:
+    """The developed picture of a RAW file, with its EXIF data if it has the structure of a TIFF."""
+    with errors_of(path):
+        pixels = extra_formats.develop(path, source)
+        source.seek(0)
+        exif = read_exif(lambda: exif_of(source.read()), pixels, turned=False)
+        losses = [] if exif else ["its EXIF data cannot be read"]
+        return Picture(pixels, WHITE_16, None, {"exif": exif} if exif else {}, 1, losses)
 
 
 def count_frames(source: BinaryIO, losses: list[str]) -> tuple[int, int]:
@@ -218,6 +233,7 @@ def read_picture(
         if file.format in ("SGI", "JPEG2000", "AVIF"):
             source.seek(0)
             deep = bool(re.search(DEEP, source.read(HEADER_BYTES), re.DOTALL))
+        deep = deep or file.info.get("bit_depth", 8) > 8  # of HEIC
         file.load()
         try:
             ImageOps.exif_transpose(file, in_place=True)
@@ -276,10 +292,11 @@ def read_metadata(
     space = b"RGB " if pixels.shape[2] == 3 else b"GRAY"
     stated = {
         "icc_profile": profile if profile[16:20] == space else None,  # not of CMYK
-        "exif": read_exif(file, pixels, turned),
+        "exif": read_exif(file.getexif, pixels, turned),
         "dpi": dpi[::-1] if dpi and turned else dpi,  # horizontally and vertically
         "comment": info.get("comment") if file.format in ("JPEG", "MPO") else None,
         "subsampling": max(0, JpegImagePlugin.get_sampling(file)),  # of colors; -1: of another kind
+        "qtables": getattr(file, "quantization", None),  # of JPEG
         "xmp": info.get("xmp"),
         "iptc": getattr(file, "tag_v2", {}).get(IPTC) or info.get("photoshop", {}).get(0x0404),
     }
@@ -303,10 +320,17 @@ def chunks_of(png: bytes) -> Iterator[tuple[bytes, bytes]]:
         start = stop
 
 
-def read_exif(file: Image.Image, pixels: Pixels, turned: bool) -> bytes | None:
+def exif_of(tiff: bytes) -> Image.Exif:
+    """The tags of a file with the structure of a TIFF."""
+    exif = Image.Exif()
+    exif.load(tiff)
+    return exif
+
+
+def read_exif(read: Callable[[], Image.Exif], pixels: Pixels, turned: bool) -> bytes | None:
     """The tags that describe the picture as it is now; None if they are unreadable."""
     try:
-        exif = file.getexif()
+        exif = read()
         for tag in set(exif) - DESCRIPTIVE:
             del exif[tag]
         if str(exif.get(ExifTags.Base.ImageDescription, "")).startswith(STRUCTURES):

@@ -38,8 +38,8 @@ class Format(NamedTuple):
 PNG = Format("PNG", bits=16, alpha=True, metadata=(*COMMON, "chunks"))
 JPEG = Format(
     "JPEG",
-    metadata=(*COMMON, "comment", "subsampling"),
-    options={"quality": 95, "subsampling": 0},  # 4:4:4, unless the input is a JPEG with another one
+    metadata=(*COMMON, "comment", "subsampling", "qtables"),
+    options={"subsampling": 0},  # 4:4:4, unless the input is a JPEG with another one
 )
 TIFF = Format("TIFF", bits=16, alpha=True, pages=True)
 FORMATS = {
@@ -49,8 +49,9 @@ FORMATS = {
     ".tif": TIFF,
     ".tiff": TIFF,
     ".bmp": Format("BMP", metadata=("dpi",)),
-    ".webp": Format("WEBP", alpha=True, metadata=("icc_profile", "exif"), options={"quality": 95}),
+    ".webp": Format("WEBP", alpha=True, metadata=("icc_profile", "exif")),
 }
+QUALITY = 95  # of JPEG and WebP
 STDOUT = 1  # the file descriptor
 NAMES = {  # of the metadata whose loss is reported
     "icc_profile": "color profile",
@@ -81,7 +82,9 @@ def to_pixels(image: Float32, dtype: npt.DTypeLike) -> Pixels:
     return pixels
 
 
-def write(path: str, file_format: Format, pages: Sequence[Page]) -> list[str]:
+def write(
+    path: str, file_format: Format, pages: Sequence[Page], quality: int | None = None
+) -> list[str]:
     """Writes a picture file atomically, or to standard output if `path` is -.
 
     Each page has the alpha channel and the metadata of its original, as far as the format supports
@@ -89,7 +92,7 @@ def write(path: str, file_format: Format, pages: Sequence[Page]) -> list[str]:
     pages. A file that is replaced keeps its mode. Returns what was not written, as clauses for the
     user. Raises InputError if the file cannot be written.
     """
-    encoded, losses = encode(path, file_format, pages)
+    encoded, losses = encode(path, file_format, pages, quality)
     if path != "-" and Path(path).is_dir():  # `atomic_write` would remove it
         raise InputError(f"{path} is a folder: remove it, or choose another output")
     try:
@@ -112,7 +115,9 @@ def write(path: str, file_format: Format, pages: Sequence[Page]) -> list[str]:
     return losses
 
 
-def encode(path: str, file_format: Format, pages: Sequence[Page]) -> tuple[bytes, list[str]]:
+def encode(
+    path: str, file_format: Format, pages: Sequence[Page], quality: int | None
+) -> tuple[bytes, list[str]]:
     """The content of the file, and what it lacks."""
     losses = list[str]()
     if any(page.pixels.dtype != pixels.dtype for pixels, page in pages):
@@ -125,7 +130,7 @@ def encode(path: str, file_format: Format, pages: Sequence[Page]) -> tuple[bytes
     for without in ((), ("exif",), ("icc_profile",), file_format.metadata):
         kept = {*file_format.metadata} - {*without}
         try:
-            encoded = encode_with(kept, file_format, pages)
+            encoded = encode_with(kept, file_format, pages, quality)
         except Exception as error:  # encoders raise many types
             reason: Exception = error
             continue
@@ -135,7 +140,9 @@ def encode(path: str, file_format: Format, pages: Sequence[Page]) -> tuple[bytes
     raise InputError(f"{path} cannot be written ({reason}): choose another format") from reason
 
 
-def encode_with(kept: set[str], file_format: Format, pages: Sequence[Page]) -> bytes:
+def encode_with(
+    kept: set[str], file_format: Format, pages: Sequence[Page], quality: int | None
+) -> bytes:
     """The content of the file, with the metadata that are to be kept."""
     stored = list[tuple[Pixels, dict[str, Any]]]()
     for pixels, page in pages:
@@ -148,9 +155,13 @@ def encode_with(kept: set[str], file_format: Format, pages: Sequence[Page]) -> b
         return encode_tiff(stored)
     channels, metadata = stored[0]
     chunks = metadata.pop("chunks", b"")  # only of a PNG
+    tables = metadata.pop("qtables", None)  # only of a JPEG
+    if tables and not quality:
+        metadata |= {"qtables": finer_tables(tables), "quality": -1}  # a quality would scale them
     by_pillow = channels.dtype == np.uint8 or channels.shape[2] == 1
     image = to_pillow(channels) if by_pillow else Image.new("L", (1, 1))
-    image.save(buffer := io.BytesIO(), file_format.name, **{**file_format.options, **metadata})
+    options = {"quality": quality or QUALITY, **file_format.options, **metadata}
+    image.save(buffer := io.BytesIO(), file_format.name, **options)
     encoded = buffer.getvalue()
     if not by_pillow:  # adds the metadata of the PNG of Pillow to one of 16 bits
         import imagecodecs  # takes 0.1 s; rarely needed
@@ -159,6 +170,14 @@ def encode_with(kept: set[str], file_format: Format, pages: Sequence[Page]) -> b
         chunks += b"".join(c for name, c in chunks_of(encoded) if name not in pixels_of_pillow)
         encoded = bytes(imagecodecs.png_encode(channels))
     return b"".join([encoded[:AFTER_IHDR], chunks, encoded[AFTER_IHDR:]])
+
+
+def finer_tables(tables: Mapping[int, Sequence[int]]) -> list[list[int]]:
+    """Quantization tables of JPEG, each step at most as coarse as in `tables` and with QUALITY."""
+    Image.new("RGB", (1, 1)).save(buffer := io.BytesIO(), "JPEG", quality=QUALITY)
+    standard = getattr(Image.open(buffer), "quantization")  # noqa: B009  # not in the type stubs
+    given = [*tables.values(), *[tables[max(tables)]] * 2]
+    return [np.minimum(given[number], standard[number]).tolist() for number in (0, 1)]
 
 
 def encode_tiff(pages: Sequence[tuple[Pixels, Mapping[str, Any]]]) -> bytes:

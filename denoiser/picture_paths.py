@@ -8,7 +8,9 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from denoiser import extra_formats
 from denoiser.base.errors import InputError
+from denoiser.extra_formats import EXTRAS
 from denoiser.picture_files import list_files
 from denoiser.picture_output import FORMATS, Format, format_of
 
@@ -64,9 +66,13 @@ def find_jobs(
         if Path(image).is_dir():
             names, more = pictures_below(image, target)
             others += [str(Path(image, name)) for name in more]
-            pairs = [(str(Path(image, name)), str(Path(target, name))) for name in names]
+            pairs = [
+                (str(Path(image, name)), str(Path(target, with_known_suffix(name))))
+                for name in names
+            ]
         jobs += [Job(*pair) for pair in pairs]
-    suffixes = {Path(image).suffix for image in images}.union(FORMATS, map(str.upper, FORMATS))
+    known = [*FORMATS, *EXTRAS]
+    suffixes = {Path(image).suffix for image in images}.union(known, map(str.upper, known))
     results = {job.source for job in jobs if not output and is_result(Path(job.source), suffixes)}
     jobs = distinct([job for job in jobs if job.source not in results], results)
     if not overwrite:
@@ -139,8 +145,11 @@ def beside(image: str) -> str:
 
 
 def with_known_suffix(name: str) -> str:
-    """The name of a picture, with .png instead of a suffix whose format cannot be written."""
-    return name if Path(name).suffix.lower() in FORMATS else str(Path(name).with_suffix(".png"))
+    """The path of a picture; a suffix whose format cannot be written is replaced."""
+    suffix = Path(name).suffix.lower()
+    if suffix in FORMATS:
+        return name
+    return str(Path(name).with_suffix(EXTRAS[suffix].output if suffix in EXTRAS else ".png"))
 
 
 def check_inputs(jobs: Sequence[Job]) -> None:
@@ -164,10 +173,11 @@ def pictures_below(folder: str, output: str) -> tuple[list[str], list[str]]:
         for name in list_files(folder, follow=True)
         if target not in (source / name).parents or target in (source, *source.parents)
     ]
-    names = [name for name in files if Path(name).suffix.lower() in FORMATS]
+    suffixes = [*FORMATS, *sorted(extra_formats.installed())]
+    names = [name for name in files if Path(name).suffix.lower() in suffixes]
     if not names:
         raise InputError(
-            f"{folder}: the folder has no file whose name ends with {', '.join(FORMATS)}"
+            f"{folder}: the folder has no file whose name ends with {', '.join(suffixes)}"
         )
     return names, sorted({*files} - {*names})
 
