@@ -6,7 +6,7 @@ import itertools
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
@@ -15,7 +15,7 @@ import numpy as np
 from denoiser.base.errors import InputError
 from denoiser.base.images import UInt8, starts
 from denoiser.picture_files import list_files, read_pixels
-from pipeline import camera, image_csv
+from pipeline import image_csv
 from pipeline.base import npy
 from pipeline.base.params import Load
 
@@ -33,20 +33,14 @@ class Block(NamedTuple):
 def convert(parameter: str, load: Load, stem: Path) -> int:
     """Stores the first `load.limit` images of the CSV or folder that load.PARAMETER names.
 
-    With `load.camera`, the images are developments of the pictures, and the noisy ones come from
-    the folder of the clean ones (see `camera.take_picture`).
-
     Writes {stem}_images.npy, uint8; {stem}_labels.npy, uint8, or int8 with -1 for each image if
     there are no labels; and for a folder {stem}_pictures.csv, with the size of each picture and the
     number of its images. Returns the side of the images in pixels. Raises InputError if the CSV or
     folder is missing or invalid.
     """
-    noisy = parameter.startswith("noisy_")
-    path = getattr(load, parameter.removeprefix("noisy_") if load.camera else parameter)
+    path = getattr(load, parameter)
     folder = Path(path).is_dir()
-    if load.camera and not folder:
-        raise InputError(f"{path}: with load.camera, it must be a folder of pictures")
-    blocks = read_folder(path, load, noisy) if folder else read_csv(path, parameter, load)
+    blocks = read_folder(path, load) if folder else read_csv(path, parameter, load)
     first, limit = next(blocks), load.limit or sys.maxsize
     counts, all_labels = Counter[tuple[str, int, int]](), []
     with npy.NpyWriter(Path(f"{stem}_images.npy"), "u1", first.images.shape[1:]) as writer:
@@ -92,7 +86,7 @@ def open_csv(path: str) -> BinaryIO:
     return cast(BinaryIO, gzip.open(path)) if start[:2] == b"\x1f\x8b" else open(path, "rb")
 
 
-def read_folder(path: str, load: Load, noisy: bool) -> Iterator[Block]:
+def read_folder(path: str, load: Load) -> Iterator[Block]:
     """Yields the squares of each picture, in the order of the file names."""
     names = list_files(path)
     labels = label_files(path, names) if load.label is not None else {}
@@ -110,12 +104,7 @@ def read_folder(path: str, load: Load, noisy: bool) -> Iterator[Block]:
             shown = f"{path}/{ascii(name)[1:-1]}"
             print(f"{shown} is left out: {width}x{height} pixels are too few", flush=True)
             continue
-        versions: Iterable[UInt8] = [pixels]
-        if load.camera:
-            seeds = ([*name.encode(errors="surrogateescape"), n] for n in range(load.camera))
-            versions = (camera.take_picture(pixels, seed)[noisy] for seed in seeds)
-        bands = (cut(version, side, load.stride or side) for version in versions)
-        for images in itertools.chain.from_iterable(bands):
+        for images in cut(pixels, side, load.stride or side):
             label = np.full(len(images), labels[name], np.uint8) if labels else None
             yield Block(images, label, (name, width, height))
             empty = False

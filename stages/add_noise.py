@@ -19,7 +19,7 @@ def main() -> None:
     section = params.read(params.Noise)
     with files.atomic_write("data/noisy") as folder:
         folder.mkdir()
-        if section.kind in noise.GIVEN:
+        if section.kind == noise.PAIRS:
             take_pairs(params.read(params.Load), folder)
             return
         for split in SOURCES:

@@ -11,14 +11,14 @@ from denoiser.base.files import atomic_write
 from denoiser.base.images import COLORS
 from pipeline import classical, data_sets
 from pipeline.base import noise, params
-from training import losses, optimizers
+from training import losses, optimizers, start
 from training.base import backend, networks
 
 # The parameters that name choices, and the names.
 CHOICES: dict[str, Iterable[str]] = {
     "fetch.source": (*data_sets.DATA_SETS, "none"),
     "load.color": COLORS,
-    "noise.kind": (*noise.KINDS, *noise.GIVEN),
+    "noise.kind": (*noise.KINDS, noise.PAIRS),
     "baselines.methods": classical.METHODS,
     "model.kind": networks.NETWORKS,
     "model.activation": networks.ACTIVATIONS,
@@ -77,10 +77,9 @@ def wrong_choices(content: dict[str, Any]) -> Iterator[str]:
 def contradictions(content: dict[str, Any]) -> Iterator[str]:
     """Describes values that are valid by themselves, but not together."""
     load, train, kind = content["load"], content["train"], content["noise"]["kind"]
-    pairs, amounts = kind == "pairs", params.validate(content, params.Robustness).amounts
+    pairs, amounts = kind == noise.PAIRS, params.validate(content, params.Robustness).amounts
     amount = params.validate(content, params.Noise).amount
-    added = kind in noise.KINDS  # otherwise, the noisy images are given
-    noises: list[tuple[str, str, Any]] = [("noise.amount", kind, amount)] if added else []
+    noises: list[tuple[str, str, Any]] = [] if pairs else [("noise.amount", kind, amount)]
     noises += [(f"robustness.amounts.{other}", other, amounts[other]) for other in amounts]
     for name, other, amount in noises:
         try:
@@ -110,19 +109,17 @@ def contradictions(content: dict[str, Any]) -> Iterator[str]:
                 "run `dvc add` for the data, then `git add` for the new .dvc file"
             )
             yield f"{given}, which does not exist{remedy if '.dvc' in Path.cwd().parts else ''}"
-    if not added and train["fresh_noise"]:
+    if pairs and train["fresh_noise"]:
         yield (
-            f"train.fresh_noise adds synthetic noise, which noise.kind '{kind}' excludes: set "
+            "train.fresh_noise adds synthetic noise, which noise.kind 'pairs' excludes: set "
             "train.fresh_noise to false"
         )
-    if (kind == "camera") != (load["camera"] > 0):
-        yield (
-            f"noise.kind is '{kind}', but load.camera is {load['camera']}: set noise.kind to "
-            "'camera' and load.camera to 1 or more, or neither"
-        )
-    elif kind == "camera" and load["color"] != "rgb":
-        yield f"load.color is '{load['color']}', but noise.kind 'camera' needs 'rgb'"
-    network = content["model"]
+    network, first = content["model"], train["start"]
+    if start.is_model(first):
+        if networks.NETWORKS[network["kind"]].reach is None:
+            yield f"train.start is {first}, but model.kind '{network['kind']}' has new weights only"
+        elif not is_available(Path(first)):
+            yield f"train.start is {first}, which does not exist"
     if network["residual"] and networks.NETWORKS[network["kind"]].reach is None:
         yield f"model.residual has no effect on model.kind '{network['kind']}': set it to false"
     elif network["residual"] and losses.LOSSES[train["loss"]].in_unit_range:

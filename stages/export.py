@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline.base import params
-from pipeline.base.noise import GIVEN
+from pipeline.base.noise import PAIRS
 from training import onnx_export
 from training.base import backend, keras_files
 
@@ -23,7 +23,7 @@ def main() -> None:
 
 def describe(noise: params.Noise) -> str:
     """The noise of the training images in words, such as "uniform 0.9"."""
-    if noise.kind in GIVEN:
+    if noise.kind == PAIRS:
         return noise.kind
     amounts = noise.amount if isinstance(noise.amount, tuple) else (noise.amount,)
     text = f"{noise.kind} {' to '.join(f'{amount:g}' for amount in amounts)}"

@@ -1,6 +1,7 @@
 """Scales the images to [0, 1] and holds out a part of the training images for validation."""
 
 import csv
+import fnmatch
 from pathlib import Path
 
 import numpy as np
@@ -26,17 +27,29 @@ def main() -> None:
 
 
 def holdout(split: params.Split) -> tuple[Indices, Indices]:
-    """The indices of the images for training and for validation, at random.
+    """The indices of the images for training and for validation, by name or at random.
 
     All squares of a picture are in the same part, because squares of one picture resemble each
     other, and may overlap. Raises InputError if a part would be empty.
     """
     rows = np.arange(len(npy.open_npy("data/images/train_labels.npy")))
     groups: Indices | list[Indices] = rows[:, None]
+    names = list[str]()
     if PICTURES.exists():
         with open(PICTURES, encoding="utf-8", errors="surrogateescape", newline="") as file:
-            counts = [int(row["images"]) for row in csv.DictReader(file)]
+            names, counts = zip(
+                *((row["picture"], int(row["images"])) for row in csv.DictReader(file)), strict=True
+            )
         groups = np.split(rows, np.cumsum(counts)[:-1])
+    if patterns := split.validation_pictures:
+        held = [any(fnmatch.fnmatchcase(name, each) for each in patterns) for name in names]
+        if not 0 < sum(held) < len(held):
+            raise InputError(
+                f"params.yaml: split.validation_pictures is {patterns}, which holds out "
+                f"{sum(held)} of {len(held)} pictures: choose other patterns"
+            )
+        held_rows = np.repeat(held, counts)
+        return rows[~held_rows], rows[held_rows]
     try:
         train, val = train_test_split(
             groups, test_size=split.validation_fraction, random_state=split.seed

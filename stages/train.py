@@ -6,7 +6,7 @@ from typing import Any
 
 from denoiser.base.errors import InputError
 from pipeline.base import noise, npy, params
-from training import checkpoints, optimizers
+from training import checkpoints, optimizers, start
 from training.base import backend, cluster, keras_files, networks
 from training.epoch_log import EpochLog
 from training.losses import LOSSES
@@ -20,9 +20,10 @@ def main() -> None:
     noisy, clean, noisy_val, clean_val = (npy.open_npy(path) for path in DATA)
     check_sizes(train, len(clean), min(clean.shape[1:3]))
     portable = runtime.portable and backend.portable(model_params.kind, train.precision)
-    device = start(runtime, train, portable, len(clean_val))
+    device = start_keras(runtime, train, portable, len(clean_val))
     shared = model_params, train, noise_params, runtime.backend, portable, device
-    key = checkpoints.key(DATA, *shared)
+    files = [*DATA, train.start] if start.is_model(train.start) else DATA
+    key = checkpoints.key(files, *shared)
     checkpoint = cluster.resume(key, checkpoints.load(key))
 
     network, model = build(clean.shape, model_params, train)
@@ -57,7 +58,9 @@ def check_sizes(train: params.Train, count: int, side: int) -> None:
         )
 
 
-def start(runtime: params.Runtime, train: params.Train, portable: bool, validation: int) -> str:
+def start_keras(
+    runtime: params.Runtime, train: params.Train, portable: bool, validation: int
+) -> str:
     """Starts Keras; returns the device, with the number of devices if there are several."""
     device = backend.start(runtime.backend, runtime.device, portable, join=True)
     devices = cluster.device_count()
@@ -83,6 +86,8 @@ def build(shape: tuple[int, ...], model: params.Model, train: params.Train) -> t
     keras.utils.set_random_seed(train.seed)
     keras.config.set_dtype_policy(train.precision)
     network = networks.build(shape[1:], **dict(model))
+    if start.is_model(train.start):
+        start.set_weights(network, train.start)
     # The last, smaller batch of an epoch needs an image for each device.
     devices = cluster.device_count()
     steps = train.epochs * ((shape[0] + train.batch_size - devices) // train.batch_size)

@@ -15,10 +15,11 @@ from PIL import Image
 
 from denoiser import Denoiser, __version__, model
 from denoiser.model import MODELS, load_cuda
-from pipeline import camera, scores
+from pipeline import scores
 from pipeline.base import noise
 from tests import onnx_models
 from tests.conftest import ROOT, Clone
+from tools import camera
 
 RNG = np.random.default_rng(0)
 

@@ -71,16 +71,16 @@ AMOUNTS = " ".join(f"amounts.{kind}=[0.55]" for kind in PARAMS["robustness"]["am
 SECTIONS = {
     "fetch": "source=digits",
     "load": "train=data/mine.csv test=data/mine.csv noisy_train=data/mine.csv "
-    "noisy_test=data/mine.csv label=null color=rgb side=64 stride=32 limit=100 "
-    "camera=2",
-    "split": "validation_fraction=0.1 seed=1",
+    "noisy_test=data/mine.csv label=null color=rgb side=64 stride=32 limit=100",
+    "split": "validation_fraction=0.1 validation_pictures=['*a*'] seed=1",
     "noise": "kind=gaussian amount=[0.1,0.9] clip=false seed=1",
     "baselines": "methods=[tv,ridge] pca_components=32",
-    "model": "kind=unet encoder=[256,64] decoder=[] filters=[8,16] convolutions=1 activation=gelu "
-    "residual=true standardize=true",
-    "train": "epochs=3 batch_size=64 optimizer=adamw learning_rate=1e-4 schedule=cosine warmup=0.1 "
-    "weight_decay=0.01 loss=psnr fresh_noise=true augment.flip=true augment.rotate=true "
-    "augment.gray=0.5 augment.shift=2 patience=null precision=mixed_bfloat16 seed=1",
+    "model": "kind=unet encoder=[256,64] decoder=[] filters=[8,16] convolutions=1 block=2 "
+    "activation=gelu residual=true standardize=true",
+    "train": "start=data/mine.onnx epochs=3 batch_size=64 optimizer=adamw learning_rate=1e-4 "
+    "schedule=cosine warmup=0.1 weight_decay=0.01 loss=psnr fresh_noise=true "
+    "augment.flip=true augment.rotate=true augment.gray=0.5 augment.shift=2 patience=null "
+    "precision=mixed_bfloat16 seed=1",
     "runtime": "backend=jax device=cpu portable=false",
     "predict": "ensemble=true",
     "robustness": f"images=10 {AMOUNTS} seed=1",
@@ -116,7 +116,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Repo:
     folder = tmp_path_factory.mktemp("project")
     Repo.init(str(folder), no_scm=True)
     (folder / "data").mkdir()
-    (folder / "data/mine.csv").touch()
+    for name in ("mine.csv", "mine.onnx"):
+        (folder / "data" / name).touch()
     for name in ("dvc.yaml", "dvc.lock"):
         shutil.copy(ROOT / name, folder)
     return Repo(str(folder))
@@ -132,8 +133,8 @@ def test_a_parameter_reruns_exactly_the_stages_that_it_affects(
     changes = [f"{name}={CHANGES[name]}"]
     if name == "model.residual":  # rejected with the default network and loss
         changes += ["model.kind=unet", "train.loss=mse"]
-    if name == "load.camera":
-        changes += ["noise.kind=camera", "load.color=rgb"]
+    if name == "train.start":
+        changes += ["model.kind=conv"]
     apply_overrides("params.yaml", changes)
     check.main()
     index = Repo().index if name.startswith("load.") else project.index  # paths of CSVs

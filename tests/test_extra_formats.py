@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pillow_heif
@@ -11,7 +12,7 @@ import pytest
 import tifffile
 from PIL import ExifTags, Image
 
-from denoiser import cli, extra_formats
+from denoiser import cli
 from denoiser.picture_files import read, read_pages
 from tests.conftest import ROOT
 
@@ -31,7 +32,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def write_heic(path: str, bits: int = 8) -> None:
-    """A red square of 64 pixels in black, 96x64, stored upright with the tags of a turned camera."""
+    """A red square of 64 pixels in black, 96x64, with the tags of a camera that is turned."""
     pixels = np.zeros((64, 96, 3), np.uint8 if bits == 8 else np.uint16)
     pixels[:, :64, 0] = 255 if bits == 8 else 65535
     exif = Image.Exif()
@@ -47,7 +48,7 @@ def write_dng(path: str, orientation: int = 1) -> None:
     raw = light[:, :, 1].copy()
     raw[::2, ::2], raw[1::2, 1::2] = light[::2, ::2, 0], light[1::2, 1::2, 2]
     matrix = [n for value in TO_XYZ for n in (round(value * 10000), 10000)]
-    tags = [
+    tags: list[Any] = [
         (MAKE, 2, 0, "a camera"), (ORIENTATION, 3, 1, orientation),
         (33421, 3, 2, (2, 2)), (33422, 1, 4, (0, 1, 1, 2)),  # the order of the colors
         (50706, 1, 4, (1, 4, 0, 0)), (50721, 10, 9, matrix), (50728, 5, 3, (1, 1) * 3),

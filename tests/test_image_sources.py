@@ -1,4 +1,4 @@
-"""Folders of pictures and CSVs as data: load, split and add_noise; and pipeline/camera.py."""
+"""Folders of pictures and CSVs as data: load, split and add_noise."""
 
 import bz2
 import itertools
@@ -14,7 +14,6 @@ import pytest
 from PIL import Image
 
 from denoiser.base.errors import InputError
-from pipeline import camera
 from pipeline.base.npy import open_npy
 from stages import add_noise, load, split
 from tests.conftest import SetParams, write_csv
@@ -167,28 +166,6 @@ def test_pairs_that_do_not_match_are_rejected(pairs: None, load_with: Load) -> N
         assert not Path("data/noisy").exists()
 
 
-def test_a_camera_takes_each_picture_several_times(set_params: SetParams, load_with: Load) -> None:
-    rng = np.random.default_rng(0)
-    for name, number in itertools.product(("train", "test"), range(3)):
-        small = Image.fromarray(rng.integers(50, 200, (3, 3, 3), np.uint8))
-        save(f"{name}/p{number}.png", small.resize((24, 16)))
-    set_params(noise={"kind": "camera"})
-    load_with(side=8, color="rgb", camera=2)
-    split.main()
-    add_noise.main()
-    clean, noisy = (np.load(f"data/{kind}/x_test.npy") for kind in ("split", "noisy"))
-    assert clean.shape == noisy.shape == (3 * 2 * 6, 8, 8, 3)
-    picture = np.concatenate(np.split(np.rint(clean[:6] * 255), 6)[:3], axis=2)[0]
-    taken = camera.take_picture(np.asarray(Image.open("test/p0.png")), [*b"p0.png", 0])
-    np.testing.assert_array_equal(picture, taken[0][:8])
-    for images in (noisy, np.concatenate([clean[6:], clean[:6]])):  # another copy, another zoom
-        assert np.abs(images - clean).mean() > 1 / 255
-    rows = [{*np.load(f"data/split/rows_{name}.npy") // 12} for name in ("train", "val")]
-    assert rows[0].isdisjoint(rows[1])
-    with pytest.raises(InputError, match=r"raw/test.csv: with load.camera, it must be a folder"):
-        load_with(color="rgb", camera=2, test="data/raw/test.csv")
-
-
 def test_pairs_of_csvs_must_have_the_same_number_of_images_in_the_same_order(
     set_params: SetParams, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -218,81 +195,3 @@ def test_pairs_of_csvs_must_have_the_same_number_of_images_in_the_same_order(
     table[:5].to_csv("noisy_train.csv", index=False)
     with pytest.raises(InputError, match=r"noisy_train\.csv has .*\(5, 3, 3, 1\)"):
         add_noise.main()
-
-
-GRADIENT = np.linspace(0, 1, 101)
-
-
-def smooth_picture(side: int = 96) -> np.ndarray:
-    """A picture of few, large shapes, which demosaicing does not change much."""
-    small = np.random.default_rng(0).integers(40, 216, (4, 4, 3), np.uint8)
-    return np.asarray(Image.fromarray(small).resize((side, side), Image.Resampling.BICUBIC))
-
-
-def test_the_curve_of_srgb_and_its_inverse() -> None:
-    # 0.5 and 0.2 in sRGB are 21.4 % and 3.3 % of the light (IEC 61966-2-1).
-    np.testing.assert_allclose(camera.to_light(np.array([0.5, 0.2])), [0.21404, 0.03310], atol=1e-5)
-    np.testing.assert_allclose(camera.to_srgb(camera.to_light(GRADIENT)), GRADIENT, atol=1e-6)
-    np.testing.assert_allclose(camera.to_srgb(np.array([-0.1, 1.2])), [0, 1])
-
-
-@pytest.mark.parametrize("edge_aware", [True, False])
-def test_the_mosaic_of_one_color_is_developed_to_it(edge_aware: bool) -> None:
-    color = np.array([0.2, 0.5, 0.8])
-    raw = camera.mosaic(np.broadcast_to(color, (6, 8, 3)))
-    np.testing.assert_array_equal(raw[:2, :2], [[0.2, 0.5], [0.5, 0.8]])
-    developed = camera.demosaic(raw, edge_aware)
-    np.testing.assert_allclose(developed, np.broadcast_to(color, (6, 8, 3)), atol=2e-5)
-    # Values below black and above white are kept, so that noise does not change the mean.
-    np.testing.assert_allclose(camera.demosaic(raw - 0.3, edge_aware)[..., 0], -0.1, atol=2e-5)
-
-
-def test_blurs_act_on_brightness_and_on_colors() -> None:
-    image = np.random.default_rng(0).random((40, 40, 3)).astype(np.float32) / 2 + 0.25
-    luma = np.array([0.299, 0.587, 0.114])
-    np.testing.assert_array_equal(camera.smooth(image, 0, 0), image)
-    assert camera.smooth(image, 1, 0).std() < 0.4 * image.std()
-    colorless = camera.smooth(image, 0, 3)
-    np.testing.assert_allclose(colorless @ luma, image @ luma, atol=2e-3)
-    assert np.ptp(colorless, axis=2).mean() < 0.3 * np.ptp(image, axis=2).mean()
-
-
-def test_the_pair_differs_by_noise_alone_which_is_stronger_in_bright_light() -> None:
-    picture = smooth_picture()
-    errors, noises = [], []
-    for seed in range(40):
-        clean, noisy = camera.take_picture(picture, [7, seed])
-        assert clean.shape == noisy.shape == picture.shape
-        errors.append(noisy.mean() - clean.mean())
-        noises.append((noisy.astype(float) - clean).std())
-    assert np.abs(errors).max() < 3  # of 255
-    assert min(noises) < 2 < 6 < max(noises)  # low to high ISO
-    np.testing.assert_array_equal(camera.take_picture(picture, [7, 39]), (clean, noisy))
-
-
-def test_the_clean_picture_is_the_smoothed_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(camera, "ZOOM", (1, 1))
-    picture = smooth_picture()
-    for seed in range(20):
-        clean = camera.take_picture(picture, [seed])[0]
-        assert np.abs(clean.astype(float) - picture).mean() < 6
-
-
-def test_a_part_of_the_picture_is_enlarged() -> None:
-    ramp = np.repeat(np.arange(100, dtype=np.uint8)[None, :, None], 40, 0).repeat(3, 2)
-    for seed in range(20):
-        part = camera.enlarge(ramp, np.random.default_rng(seed)).astype(float)
-        assert part.shape == ramp.shape
-        zoom = 99 / (part[20, -1, 0] - part[20, 0, 0])
-        assert 0.95 < zoom < 2.1
-        np.testing.assert_allclose(np.diff(part[:, 10:90, 0], axis=1).mean(), 1 / zoom, atol=0.02)
-
-
-def test_neighboring_pixels_have_similar_noise() -> None:
-    """The noise of a camera is smoothed; independent noise has no correlation."""
-    correlations = []
-    for seed in range(10):
-        clean, noisy = camera.take_picture(np.full((128, 128, 3), 120, np.uint8), [1, seed])
-        noise = (noisy.astype(float) - clean)[..., 1]
-        correlations.append(np.corrcoef(noise[:, 1:].ravel(), noise[:, :-1].ravel())[0, 1])
-    assert np.median(correlations) > 0.2

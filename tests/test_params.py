@@ -34,10 +34,11 @@ def test_every_choice_has_its_names() -> None:
 
 INVALID = """
 load.limit=0  load.train=''  load.side=0  split.seed=4294967296
-split.validation_fraction=0  split.validation_fraction=1
+split.validation_fraction=0  split.validation_fraction=1  split.validation_pictures='*a*'
 noise.amount=-0.1  noise.amount='x'  noise.amount=25/0  noise.amount=nan  noise.amount=[0.9]
 noise.amount=[0.1,101]  noise.amount=[0.9,0.1]  noise.clip=1
 model.encoder=[]  model.encoder=[64,0]  model.encoder=64  model.filters=[]  model.convolutions=0
+model.block=0
 train.epochs=0  train.epochs=1.5  train.epochs=true  train.learning_rate=0  train.loss=1
 train.warmup=1  train.weight_decay=-1  train.augment.flip=1  train.augment.shift=-1
 train.patience=0  runtime.portable=1  predict.ensemble=8
@@ -99,12 +100,10 @@ noise.kind=pairs load.noisy_test=my/test.csv -> load.noisy_train=my/train.csv
 noise.kind=pairs load.train=my/train.csv load.test=my/test.csv train.fresh_noise=true -> \
 train.fresh_noise=false
   train.fresh_noise adds synthetic noise, which noise.kind 'pairs' excludes
-noise.kind=camera load.color=rgb baselines.methods=[] -> load.camera=1
-  noise.kind is 'camera', but load.camera is 0: set noise.kind to 'camera' and load.camera to 1 or
-load.camera=2 -> load.camera=0
-  noise.kind is 'uniform', but load.camera is 2
-noise.kind=camera load.camera=2 -> load.color=rgb
-  load.color is 'gray', but noise.kind 'camera' needs 'rgb'
+train.start=my/train.onnx -> train.start=stages/train.py
+  train.start is my/train.onnx, but model.kind 'dense' has new weights only
+model.kind=unet train.start=my/train.onnx -> train.start=my/tracked/a.onnx
+  train.start is my/train.onnx, which does not exist
 model.residual=true -> model.residual=false
   model.residual has no effect on model.kind 'dense'
 model.kind=unet model.residual=true -> train.loss=psnr

@@ -77,8 +77,7 @@ KINDS = {
     "masking": Kind(masking, maximum=1),
 }
 
-# The kinds whose noisy images are given, as a second CSV or folder, or taken by a simulated camera.
-GIVEN = ("pairs", "camera")
+PAIRS = "pairs"  # the kind whose noisy images are given, as a second CSV or folder
 
 
 def check_amount(kind: str, amount: float | Sequence[float]) -> None:

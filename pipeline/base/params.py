@@ -51,11 +51,11 @@ class Load(Section):
     side: Annotated[int, Field(ge=1, le=1024)] | None
     stride: PositiveInt | None
     limit: PositiveInt | None
-    camera: Annotated[int, Field(ge=0)]
 
 
 class Split(Section):
     validation_fraction: Annotated[float, Field(gt=0, lt=1)]
+    validation_pictures: list[Text]
     seed: Seed
 
 
@@ -89,6 +89,7 @@ class Model(Section):
     decoder: list[Units]
     filters: Annotated[list[Filters], Field(min_length=1, max_length=8)]
     convolutions: Annotated[int, Field(ge=1, le=64)]
+    block: Annotated[int, Field(ge=1, le=8)]
     activation: str
     residual: bool
     standardize: bool
@@ -102,6 +103,7 @@ class Augment(Section):
 
 
 class Train(Section):
+    start: Text
     epochs: PositiveInt
     batch_size: PositiveInt
     optimizer: str

@@ -1,4 +1,4 @@
-"""Simulates a camera: makes a clean and a noisy picture from a clean color picture.
+"""Simulates a camera: develops a clean and a noisy picture from a clean color picture.
 
 The noise is added to the light that the sensor measures, before demosaicing, smoothing and JPEG
 spread it over neighboring pixels and over the colors: Brooks et al., "Unprocessing images for
@@ -17,14 +17,16 @@ from denoiser.base.images import UInt8
 
 Floats = npt.NDArray[np.floating[Any]]
 
-ZOOM = 1.0, 2.0  # the enlargement of the picture: a large picture is smooth at the level of pixels
+# The enlargement of the picture: a large picture is smooth at the level of pixels. Half of the
+# pictures are enlarged by less than 1.75, so that a network also learns to keep sharp pixels.
+ZOOM = 1.0, 4.0
 GAINS = 1.4, 2.2  # of red and blue, which the white balance multiplies
-SHOT = 5e-5, 8e-3  # the variance of the light per unit of light: low to high ISO
+SHOT = 1e-5, 8e-3  # the variance of the light per unit of light: almost no noise to high ISO
 READ_SLOPE, READ_OFFSET, READ_SPREAD = 2.18, 1.2, 0.26  # log variance in the dark, given log shot
 BLACK, WHITE = 8192, 57344  # levels of the sensor; values below black and above white are kept
 EDGE_AWARE = 0.5  # the probability of edge-aware instead of bilinear demosaicing
 BLUR, BLUR_SIGMA = 0.7, (0.3, 1.1)  # probability, and standard deviation in pixels
-CHROMA_BLUR, CHROMA_SIGMA = 0.6, (0.8, 3.0)
+CHROMA_BLUR, CHROMA_SIGMA = 0.8, (0.8, 5.0)
 QUALITY = 80, 98  # of JPEG
 HALF_CHROMA = 0.5  # the probability that JPEG stores the colors at half of the resolution
 
@@ -58,7 +60,7 @@ def take_picture(pixels: UInt8, seed: list[int]) -> tuple[UInt8, UInt8]:
 def enlarge(pixels: UInt8, rng: np.random.Generator) -> UInt8:
     """A part of the picture, enlarged to the size of the picture by bicubic interpolation."""
     height, width, _ = pixels.shape
-    zoom = rng.uniform(*ZOOM)
+    zoom = ZOOM[0] + (ZOOM[1] - ZOOM[0]) * rng.random() ** 2
     part_height, part_width = round(height / zoom), round(width / zoom)
     left = int(rng.integers(width - part_width, endpoint=True))
     top = int(rng.integers(height - part_height, endpoint=True))
