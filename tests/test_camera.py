@@ -105,9 +105,12 @@ def test_pairs_of_folders_are_simulated_and_given(
     pairs.write("pairs", "photos")  # replaces the folder
     assert not Path("pairs/clean/given").exists()
     Path("photos/text.txt").write_text("no picture")
+    Path("same").mkdir()
+    Image.fromarray(picture).save("same/b.png")
     for arguments, message in (
         (("pairs", "photos"), "photos/text.txt is not a picture"),
         (("pairs", "photos", "clean", "gone"), "gone is not a folder"),
+        (("pairs", "same", "clean", "noisy"), "same and clean both have b.png"),
     ):
         with pytest.raises(InputError, match=message):
             pairs.write(*arguments)

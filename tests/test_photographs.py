@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from denoiser import Denoiser
 from tests.conftest import ROOT
 from tools import photographs
 
@@ -29,6 +30,7 @@ def test_each_method_is_scored_on_each_set(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(photographs, "TABLE", tmp_path / "table.csv")
     monkeypatch.setattr(photographs, "FIGURE", tmp_path / "figure.png")
     monkeypatch.setattr(photographs, "PARTS", [("0", 1, 2), ("1", 0, 0)])
+    monkeypatch.setattr(photographs, "unseen", lambda presets: photographs.on_noisy(Denoiser()))
     monkeypatch.setattr(photographs, "SIGMAS", ("25",))
     monkeypatch.setattr(photographs, "SETS", {"Set12": ("25",), "PolyU": ("none", "camera")})
     monkeypatch.setattr(photographs, "BM3D_SECONDS", 0.01)
@@ -43,7 +45,7 @@ def test_each_method_is_scored_on_each_set(tmp_path: Path, monkeypatch: pytest.M
     # Of noise with a standard deviation of 25/255.
     noisy_psnr = table["noisy_psnr"]["Set12", "25", "photo"]
     assert noisy_psnr == pytest.approx(20 * np.log10(255 / 25), abs=0.2)
-    assert (tmp_path / "figure.png").exists()
+    assert Image.open(tmp_path / "figure.png").size == (3 * 3 * 88, 18 + 2 * 3 * 88)
 
 
 def test_make_results_runs_without_the_packages_of_the_tests() -> None:

@@ -2,10 +2,12 @@
 
 A preset is a file in presets/: a comment that describes it, and a list of `-S` overrides, in
 which the name of another preset is replaced by its overrides. The scores are stored in
-presets/scores.csv and presets/robustness.csv, and the first test images through each
-method in presets/images.
+presets/scores.csv and presets/robustness.csv, and the first test images through each method in
+presets/images. If the package has a model of the preset's name, the new model replaces it, and its
+origin is stored in presets/models.csv.
 """
 
+import hashlib
 import io
 import itertools
 import json
@@ -26,14 +28,19 @@ from PIL import Image
 
 from denoiser.base import files
 from denoiser.base.errors import InputError
+from denoiser.model import FOLDER, MODELS
 from pipeline.base import params
+from pipeline.base.noise import PAIRS
 from pipeline.base.process import run_main
 from stages.plot import method_image_paths
 from tools.command import output, read_cached, read_committed
 from tools.measurements import processor
+from training import start
+from training.onnx_export import DENOISER
 
 PRESETS = Path("presets")
 SCORES, ROBUSTNESS, IMAGES = (PRESETS / name for name in ("scores.csv", "robustness.csv", "images"))
+ORIGINS = PRESETS / "models.csv"
 NO_DATA = "pictures"  # the preset of `make train`, which has no scores
 # What decides a result. A preset may be committed with its scores.
 INPUTS = "denoiser training pipeline stages dvc.yaml params.yaml *.dvc requirements.txt".split()
@@ -162,11 +169,34 @@ def store(preset: str, commit: str, minutes: float | None = None) -> None:
     scores = scores.assign(processor=processor(), commit=code_of(commit))
     replace_rows(SCORES, preset, scores.reset_index())
     replace_rows(ROBUSTNESS, preset, pd.read_csv(read("robustness.csv")))
+    if preset in MODELS:
+        ship(preset, commit)
     colormap = yaml.safe_load(read_committed(commit, params.FILE))["plot"]["colormap"]
     images = [first_images(commit, path) for path in method_image_paths(methods).values()]
     with files.atomic_write(IMAGES / f"{preset}.png") as path:
         sheet = np.concatenate(images)
         Image.fromarray(255 - sheet if colormap == "binary" else sheet).save(path, format="PNG")
+
+
+def ship(model: str, commit: str) -> None:
+    """Copies the model of an experiment into the package, and stores its origin."""
+    content = read_cached(commit, DENOISER)
+    with files.atomic_write(FOLDER / f"{model}.onnx") as path:
+        path.write_bytes(content)
+    values = yaml.safe_load(read_committed(commit, params.FILE))
+    stages = yaml.safe_load(read_committed(commit, "dvc.lock"))["stages"].values()
+    hashes = {dep["path"]: dep["md5"] for stage in stages for dep in stage["deps"]}
+    read = [values["load"]["train"]]
+    if values["noise"]["kind"] == PAIRS:
+        read.append(values["load"]["noisy_train"])
+    if start.is_model(values["train"]["start"]):
+        read.append(values["train"]["start"])
+    row = {
+        "commit": code_of(commit),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "read": " ".join(f"{path}={hashes[path]}" for path in read),  # with DVC's hashes
+    }
+    replace_rows(ORIGINS, model, pd.DataFrame([row]))
 
 
 def former_minutes(preset: str, values: dict[str, Any]) -> float:

@@ -38,13 +38,15 @@ def write(target: str, pictures: str, *given: str) -> None:
     with files.atomic_write(target) as folder:
         for side, source in zip(SIDES, given):  # noqa: B905  # there may be none
             shutil.copytree(source, folder / side / "given")
-        for source in (pictures, *given[:1]):
+        for source in dict.fromkeys((pictures, *given[:1])):
             for name in picture_files.list_files(source):
                 pixels = picture_files.read_pixels(f"{source}/{name}", "rgb")
                 pair = take_picture(pixels, [*name.encode(errors="surrogateescape"), 0])
                 for side, version in zip(SIDES, pair, strict=True):
                     path = folder / side / "simulated" / f"{name}.png"
                     path.parent.mkdir(parents=True, exist_ok=True)
+                    if path.exists():
+                        raise InputError(f"{pictures} and {source} both have {name}: rename one")
                     Image.fromarray(version).save(path)
 
 

@@ -3,32 +3,41 @@
 Each model denoises each set of photographs that is in data/photos, beside non-local means of
 OpenCV; and photographs of cameras beside BM3D (Dabov et al., "Image denoising by sparse 3-D
 transform-domain collaborative filtering", 2007), in the same run. The mean PSNR and the seconds per
-picture are stored in presets/photographs.csv, and parts of photographs in
+megapixel are stored in presets/photographs.csv, and parts of photographs in
 presets/photographs.png.
+
+The model `photo` was trained on the photographs of cameras. Each of these is denoised by a model of
+the FOLDS, which has not seen its camera, and is otherwise trained like `photo`.
 """
 
+import fnmatch
 import functools
 import math
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import pandas as pd
+import yaml
+from PIL import Image, ImageDraw
 
 from denoiser import picture_files
 from denoiser.base import files
 from denoiser.base.errors import InputError
 from denoiser.base.images import Float32
 from denoiser.model import MODELS, Denoiser
-from pipeline import figures, scores
-from pipeline.base import noise
+from pipeline import scores
+from pipeline.base import noise, params
 from pipeline.base.process import run_main
-from tools.experiment import PRESETS
+from tools.command import read_cached, read_committed
+from tools.experiment import PRESETS, commit_of
 from tools.measurements import processor
+from training.onnx_export import DENOISER
 
 FOLDER = Path("data/photos")
 SIGMAS = ("15", "25", "50")  # standard deviations of Gaussian noise, in levels of 255
@@ -46,18 +55,11 @@ TUNING_PICTURES = 4
 BM3D_SECONDS = 400  # it takes too long for all pictures
 BM3D_SIGMA = 15 / 255  # the best one of a few for PolyU
 TABLE, FIGURE = PRESETS / "photographs.csv", PRESETS / "photographs.png"
-SIDE = 96  # pixels
-# Parts of PolyU: the start of the file's name, and the row and column of the upper left corner.
-PARTS = [
-    ("Canon5D2_5_160_3200_plug_11", 100, 120),
-    ("Canon5D2_5_160_6400_bicycle_10", 120, 20),
-    ("Nikon", 200, 200),
-    ("Sony", 200, 200),
-    ("Canon80D", 200, 200),
-    ("Canon600D", 200, 200),
-]
-
-Method = Callable[[Float32], Float32]
+FOLDS = ("photo-fold-1", "photo-fold-2", "photo-fold-3")
+# Parts of PolyU, one flat and one with texture: the start of the file's name, and the row and
+# column of the upper left corner.
+PARTS = [("Canon5D2_5_160_3200_plug_11", 100, 120), ("Canon5D2_5_160_6400_bicycle_10", 120, 20)]
+SIDE, ZOOM, MARGIN = 88, 3, 18  # of a part, in pixels; its enlargement; the height of the labels
 
 
 class Pair(NamedTuple):
@@ -68,14 +70,17 @@ class Pair(NamedTuple):
     noisy: Float32
 
 
+Method = Callable[[Pair], Float32]
+
+
 def main() -> None:
     sets = [name for name in SETS if (FOLDER / name).is_dir()]
     if not sets:
         raise InputError(f"{FOLDER} has no photographs: docs/denoise.md says where they come from")
     denoisers = {name: Denoiser(name) for name in MODELS}
     # Models for scans are gray.
-    models: dict[str, Method] = {
-        name: denoiser for name, denoiser in denoisers.items() if denoiser.channels == 3
+    models = {
+        name: on_noisy(denoiser) for name, denoiser in denoisers.items() if denoiser.channels == 3
     }
     rows = []
 
@@ -87,22 +92,55 @@ def main() -> None:
         for kind in SETS[name]:
             pairs = read_pairs(name, kind)
             methods = dict(models)
+            if name == REAL_SET:
+                methods["photo"] = unseen(FOLDS)
             if kind != "none":
                 methods["nlm"] = tune_nlm(pairs[:TUNING_PICTURES])
             for method, denoise in methods.items():
                 add_row(name, kind, method, measure(denoise, pairs))
             if kind == "camera":
-                slow = measure(block_matching, pairs, BM3D_SECONDS)
+                methods["bm3d"] = on_noisy(block_matching)
+                slow = measure(methods["bm3d"], pairs, BM3D_SECONDS)
                 add_row(name, kind, "bm3d", slow)
-                same = measure(models["photo"], pairs[: slow["pictures"]])
+                same = measure(methods["photo"], pairs[: slow["pictures"]])
                 add_row(name, kind, "photo, same pictures", same)
-                draw(pairs, methods | {"bm3d": block_matching})
+                draw(pairs, methods)
     with files.atomic_write(TABLE) as path:
         table = pd.DataFrame(rows).assign(processor=processor())
         if TABLE.exists():  # keeps the rows of sets that are not there
             before = pd.read_csv(TABLE)
             table = pd.concat([before[~before["set"].isin(table["set"])], table])
         table.to_csv(path, index=False, float_format="%.4g")
+
+
+def on_noisy(denoise: Callable[[Float32], Float32]) -> Method:
+    """The method that applies a function to the noisy photograph of a pair."""
+    return lambda pair: denoise(pair.noisy)
+
+
+def unseen(presets: Sequence[str]) -> Method:
+    """Denoises each photograph by the model whose split.validation_pictures match its name.
+
+    The models are those of DVC experiments. Raises InputError if one does not exist.
+    """
+    models = list[tuple[list[str], Denoiser]]()
+    for preset in presets:
+        if not (commit := commit_of(preset)):
+            raise InputError(f"the experiment {preset} is missing: make experiment NAME={preset}")
+        split = yaml.safe_load(read_committed(commit, params.FILE))["split"]
+        with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
+            file.write(read_cached(commit, DENOISER))
+            file.flush()
+            models.append((split["validation_pictures"], Denoiser(file.name)))
+
+    def denoise(pair: Pair) -> Float32:
+        return next(
+            model(pair.noisy)
+            for patterns, model in models
+            if any(fnmatch.fnmatchcase(pair.name, pattern) for pattern in patterns)
+        )
+
+    return denoise
 
 
 def read_pairs(name: str, kind: str) -> list[Pair]:
@@ -122,15 +160,17 @@ def read_pairs(name: str, kind: str) -> list[Pair]:
 def measure(denoise: Method, pairs: list[Pair], seconds: float = math.inf) -> dict[str, Any]:
     """The scores of a method on the pictures that it denoises within a time."""
     psnrs, noisy_psnrs = list[float](), list[float]()
-    start = time.perf_counter()
+    pixels, start = 0, time.perf_counter()
     while len(psnrs) < len(pairs) and time.perf_counter() - start < seconds:
         pair = pairs[len(psnrs)]
-        psnrs.append(psnr(pair.clean, np.clip(denoise(pair.noisy), 0, 1)))
+        psnrs.append(psnr(pair.clean, np.clip(denoise(pair), 0, 1)))
         noisy_psnrs.append(psnr(pair.clean, pair.noisy))
-    duration = (time.perf_counter() - start) / len(psnrs)
+        pixels += pair.clean[:, :, 0].size
+    duration = (time.perf_counter() - start) / (pixels / 1e6)
     means = {"noisy_psnr": np.mean(noisy_psnrs), "psnr": np.mean(psnrs)}
     least = min(np.subtract(psnrs, noisy_psnrs))
-    return {"pictures": len(psnrs)} | means | {"least_gain": least, "seconds": duration}
+    sizes = {"pictures": len(psnrs), "megapixels": pixels / 1e6 / len(psnrs)}
+    return sizes | means | {"least_gain": least, "seconds_per_megapixel": duration}
 
 
 def psnr(clean: Float32, image: Float32) -> float:
@@ -157,7 +197,8 @@ def tune_nlm(pairs: list[Pair]) -> Method:
         denoised = ((pair.clean, non_local_means(pair.noisy, strength)) for pair in pairs)
         return float(np.mean([psnr(*images) for images in denoised]))
 
-    return functools.partial(non_local_means, strength=max(NLM_STRENGTHS, key=mean_psnr))
+    strength = max(NLM_STRENGTHS, key=mean_psnr)
+    return on_noisy(functools.partial(non_local_means, strength=strength))
 
 
 def non_local_means(image: Float32, strength: float) -> Float32:
@@ -178,26 +219,21 @@ def block_matching(image: Float32) -> Float32:
 
 
 def draw(pairs: list[Pair], methods: dict[str, Method]) -> None:
-    """Draws the PARTS of the photographs with camera noise through each method."""
-
-    def part(image: Float32, top: int, left: int) -> Float32:
-        return image[top : top + SIDE, left : left + SIDE]
-
-    found = [
-        (pair, top, left)
-        for start, top, left in PARTS
-        for pair in [pair for pair in pairs if pair.name.startswith(start)][:1]
-    ]
-    images = {
-        "clean": np.stack([part(pair.clean, *corner) for pair, *corner in found]),
-        "noisy": np.stack([part(pair.noisy, *corner) for pair, *corner in found]),
-    }
-    for name in ("nlm", "bm3d", "photo"):
-        results = [part(methods[name](pair.noisy), *corner) for pair, *corner in found]
-        images[name] = np.clip(np.stack(results), 0, 1)
-    psnrs = scores.score(images["clean"], images["photo"])["psnr"]
-    title = "Parts of photographs of PolyU, and the PSNR of photo"
-    figures.save(figures.rows(images, psnrs, title, "gray"), FIGURE)
+    """Draws the PARTS of photographs, enlarged: noisy, and denoised by two methods."""
+    columns: dict[str, Method] = {"noisy": lambda pair: pair.noisy}
+    columns |= {name: methods[name] for name in ("bm3d", "photo")}
+    step = SIDE * ZOOM
+    sheet = Image.new("RGB", (step * len(columns), MARGIN + step * len(PARTS)), "white")
+    for row, (start, top, left) in enumerate(PARTS):
+        pair = next(pair for pair in pairs if pair.name.startswith(start))
+        for column, (name, method) in enumerate(columns.items()):
+            part = np.clip(method(pair), 0, 1)[top : top + SIDE, left : left + SIDE]
+            picture = Image.fromarray(np.rint(part * 255).astype(np.uint8))
+            picture = picture.resize((step, step), Image.Resampling.NEAREST)
+            sheet.paste(picture, (step * column, MARGIN + step * row))
+            ImageDraw.Draw(sheet).text((step * column + 4, 4), name, fill="black")
+    with files.atomic_write(FIGURE) as path:
+        sheet.save(path, "PNG")
 
 
 if __name__ == "__main__":

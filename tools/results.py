@@ -167,6 +167,7 @@ def guide_table(scores: Scores) -> str:
 def model_table(scores: Scores) -> str:
     """One row per model of the package: its size, and how it was trained."""
     rows: Rows = {}
+    origins = experiment.read_rows(experiment.ORIGINS).set_index("preset")
     for name in MODELS:
         path = FOLDER / f"{name}.onnx"
         weights = onnx.load(path).graph.initializer
@@ -178,6 +179,7 @@ def model_table(scores: Scores) -> str:
             "MB": path.stat().st_size / 1e6,
             "epochs": trained["epochs"],
         } | {column: trained[column] for column in ("minutes", "processor", "commit")}
+        rows[f"`{name}`"]["SHA-256"] = str(origins["sha256"][name])[:12]
     return to_markdown(frame(rows, "model"), {"MB": 1, "epochs": 0, "minutes": 1})
 
 
@@ -192,7 +194,7 @@ def camera_table(photos: pd.DataFrame) -> str:
         "psnr": "denoised (dB)",
         "gain": "gain (dB)",
         "least_gain": "least gain (dB)",
-        "seconds": "seconds per picture",
+        "seconds_per_megapixel": "seconds per megapixel",
     }
     table = bold_models(table[list(names)].rename(columns=names))
     return to_markdown(table, dict.fromkeys(map(str, table), 2) | {"pictures": 0})

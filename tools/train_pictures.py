@@ -1,6 +1,6 @@
-"""`make train PICTURES=folder`: trains the preset `pictures` on a folder of your pictures.
+"""`make train PICTURES=folder`: trains the preset `pictures` on a folder of your clean pictures.
 
-With NOISY=folder, it trains on pairs: this folder has noisy pictures of the same names.
+With NOISY=folder, which has noisy copies of the same names, it trains on these pairs, too.
 """
 
 import subprocess
@@ -12,28 +12,21 @@ from dvc.utils.hydra import apply_overrides
 from denoiser.base.errors import InputError
 from pipeline.base import params
 from pipeline.base.process import run_main
-from tools.command import output, set_params
+from tools import pairs
+from tools.command import output
 from tools.experiment import NO_DATA, overrides
 from training.onnx_export import DENOISER
+
+PAIRS = "data/pairs"  # as in the preset
 
 
 def main() -> None:
     pictures, noisy = [*sys.argv[1:], "", ""][:2]
     if not pictures:
         raise InputError("make train PICTURES=folder: pass the folder of your pictures")
-    folders = list(filter(None, (pictures, noisy)))
-    for folder in folders:
-        if Path.cwd() not in Path(folder).resolve().parents or not Path(folder).is_dir():
-            raise InputError(f"{folder} is not a folder in the project: copy your pictures there")
-    output("dvc", "add", *folders)
+    pairs.write(PAIRS, *([pictures, pictures, noisy] if noisy else [pictures]))
+    output("dvc", "add", PAIRS)
     apply_overrides(Path(params.FILE), overrides(NO_DATA))
-    # Not as overrides, which would parse the names of the folders. Without pairs, the noisy folders
-    # of an earlier training must not be required.
-    load = {"train": pictures, "test": pictures}
-    load |= dict.fromkeys(("noisy_train", "noisy_test"), noisy or pictures)
-    set_params(Path(), load=load)
-    if noisy:
-        set_params(Path(), load={"camera": 0}, noise={"kind": "pairs"})
     if subprocess.run(["dvc", "exp", "run"]).returncode:
         raise InputError("`dvc exp run` failed, see above")
     print(f"\nto denoise pictures: python -m denoiser PICTURES --model {DENOISER}")
