@@ -1,5 +1,6 @@
 """The committed results, tables and documents belong to the code and files in the working tree."""
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 from benchmarks.__main__ import table as benchmark_table
+from denoiser.model import FOLDER, MODELS
 from pipeline import scores
 from tests.conftest import ROOT, Clone
 from tools import experiment, results, verify
@@ -89,6 +91,14 @@ def test_make_results_changes_nothing_and_requires_scores(clone: Clone) -> None:
     preset.write_text("# Noise that is not scored.\n- noise.amount=0.7\n")
     assert "make experiment NAME=new" in clone.fail("python", "-m", "tools.results")
     preset.unlink()
+
+
+def test_each_model_of_the_package_is_that_of_its_origin() -> None:
+    origins = experiment.read_rows(experiment.ORIGINS).set_index("preset")
+    assert set(origins.index) == set(MODELS)
+    for name, sha256 in origins["sha256"].items():
+        model = (FOLDER / f"{name}.onnx").read_bytes()
+        assert hashlib.sha256(model).hexdigest() == sha256, f"make experiment NAME={name}"
 
 
 def test_every_table_of_numbers_is_created_by_a_command() -> None:

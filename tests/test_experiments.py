@@ -1,5 +1,6 @@
 """presets/: every preset runs, `make experiment` stores its scores; tables of the scores."""
 
+import hashlib
 import math
 import shutil
 from pathlib import Path
@@ -16,7 +17,7 @@ from pipeline import scores as metrics
 from pipeline.base.params import load_yaml
 from tests.conftest import ROOT, Clone, write_csv
 from tools import experiment, results
-from tools.command import set_params
+from tools.command import read_cached, set_params
 from training.onnx_export import DENOISER
 
 NAMES = sorted(path.stem for path in (ROOT / "presets").glob("*.yaml"))
@@ -143,12 +144,19 @@ def test_make_experiment_stores_scores_and_images(
         assert model["epochs"] == 1
         assert model["minutes"] == pytest.approx(minutes, nan_ok=True)
 
-    # A preset without baselines, which has no best one.
-    Path("presets/bare.yaml").write_text("# A description.\n- tiny\n- baselines.methods=[]\n")
+    # A preset without baselines, which has no best one, and with the name of a packaged model.
+    preset = "# A description.\n- tiny\n- baselines.methods=[]\n"
+    Path("presets/document.yaml").write_text(preset)
     clone.run("git", "checkout", "--quiet", "HEAD", "params.yaml")
-    clone.run("python", "-m", "tools.experiment", "bare")
-    bare = experiment.read_rows(experiment.SCORES).set_index("preset").loc["bare"]
+    clone.run("python", "-m", "tools.experiment", "document")
+    bare = experiment.read_rows(experiment.SCORES).set_index("preset").loc["document"]
     assert sorted(bare["method"]) == ["clean", "model", "noisy input"]
+    origin = experiment.read_rows(experiment.ORIGINS).set_index("preset").loc["document"]
+    model = Path("denoiser/models/document.onnx").read_bytes()
+    assert origin["sha256"] == hashlib.sha256(model).hexdigest()
+    assert model == read_cached(experiment.commit_of("document"), DENOISER)
+    raw = hashlib.md5(Path("data/raw/train.csv").read_bytes()).hexdigest()
+    assert origin["read"] == f"data/raw/train.csv={raw}"
 
 
 def test_the_newest_experiment_of_a_name_counts_and_its_code_is_the_commit_before_it(

@@ -42,8 +42,9 @@ PRESETS = Path("presets")
 SCORES, ROBUSTNESS, IMAGES = (PRESETS / name for name in ("scores.csv", "robustness.csv", "images"))
 ORIGINS = PRESETS / "models.csv"
 NO_DATA = "pictures"  # the preset of `make train`, which has no scores
-# What decides a result. A preset may be committed with its scores.
+# What decides a result. A preset, and the model of the package, may be committed with its scores.
 INPUTS = "denoiser training pipeline stages dvc.yaml params.yaml *.dvc requirements.txt".split()
+INPUTS.append(":!denoiser/models")
 IMAGE_COUNT = 10  # test images per method
 DIGITS = 10  # significant digits of the numbers in the CSVs
 
