@@ -152,9 +152,9 @@ def test_make_experiment_stores_scores_and_images(
     bare = experiment.read_rows(experiment.SCORES).set_index("preset").loc["document"]
     assert sorted(bare["method"]) == ["clean", "model", "noisy input"]
     origin = experiment.read_rows(experiment.ORIGINS).set_index("preset").loc["document"]
-    model = Path("denoiser/models/document.onnx").read_bytes()
-    assert origin["sha256"] == hashlib.sha256(model).hexdigest()
-    assert model == read_cached(experiment.commit_of("document"), DENOISER)
+    packaged = Path("denoiser/models/document.onnx").read_bytes()
+    assert origin["sha256"] == hashlib.sha256(packaged).hexdigest()
+    assert packaged == read_cached(experiment.commit_of("document"), DENOISER)
     raw = hashlib.md5(Path("data/raw/train.csv").read_bytes()).hexdigest()
     assert origin["read"] == f"data/raw/train.csv={raw}"
 
