@@ -145,8 +145,8 @@ def test_make_experiment_stores_scores_and_images(
         assert model["minutes"] == pytest.approx(minutes, nan_ok=True)
 
     # A preset without baselines, which has no best one, and with the name of a packaged model.
-    preset = "# A description.\n- tiny\n- baselines.methods=[]\n"
-    Path("presets/document.yaml").write_text(preset)
+    text = "# A description.\n- tiny\n- baselines.methods=[]\n"
+    Path("presets/document.yaml").write_text(text)
     clone.run("git", "checkout", "--quiet", "HEAD", "params.yaml")
     clone.run("python", "-m", "tools.experiment", "document")
     bare = experiment.read_rows(experiment.SCORES).set_index("preset").loc["document"]
