@@ -139,14 +139,12 @@ class Clone:
     def set_params(self, **sections: dict[str, Any]) -> None:
         change_params(self.folder, **sections)
 
-    def experiment(self, name: str) -> str:
-        """The git reference of an experiment."""
-        pattern = f"refs/exps/**/{name}"
-        return self.run("git", "for-each-ref", "--format=%(refname)", pattern).strip()
-
-    def committed(self, experiment: str, path: str) -> Any:
-        """The content of a YAML or JSON file of an experiment."""
-        return yaml.safe_load(self.run("git", "show", f"{self.experiment(experiment)}:{path}"))
+    def keep_stages(self, *names: str) -> None:
+        """Removes all other stages, and the charts, from dvc.yaml."""
+        path = self.folder / "dvc.yaml"
+        pipeline = yaml.safe_load(path.read_text())
+        stages = {name: pipeline["stages"][name] for name in names}
+        path.write_text(yaml.safe_dump({"vars": pipeline["vars"], "stages": stages}))
 
     def read_lock(self) -> str:
         return (self.folder / "dvc.lock").read_text()

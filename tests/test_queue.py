@@ -6,17 +6,20 @@ import re
 import time
 
 import pytest
+import yaml
 
 from tests.conftest import FAST, Clone
+from tools.command import read_committed
+from tools.experiment import commit_of
 
 pytestmark = pytest.mark.slow
 
-RATES = ["0.0003", "0.001", "0.003"]
+RATES = ["0.001", "0.003"]
 
 
 @pytest.fixture(scope="module")
 def grid(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """A fresh clone after three experiments, two at a time; no other command ran before."""
+    """A fresh clone after two experiments at a time; no other command ran before."""
     clone = Clone.of_workspace(tmp_path_factory.mktemp("grid"), **FAST)
     changes = ["fetch.source=digits", "train.epochs=1", f"train.learning_rate={','.join(RATES)}"]
     flags = [word for change in changes for word in ("-S", change)]
@@ -30,25 +33,25 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Clone:
             time.sleep(6)  # `dvc queue status` occupies a core for a second
     finally:
         clone.run("dvc", "queue", "stop", "--kill")
-    assert status.count("Success") == 3, status
+    assert status.count("Success") == 2, status
     return clone
 
 
-def test_each_experiment_has_its_parameters_and_result(grid: Clone) -> None:
+def test_each_experiment_has_its_parameters_and_result(
+    grid: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(grid.folder)
     models = set()
     for number, rate in enumerate(RATES, start=1):
         lock, params, scores = (
-            grid.committed(f"grid-{number}", name)
+            yaml.safe_load(read_committed(commit_of(f"grid-{number}"), name))
             for name in ("dvc.lock", "params.yaml", "metrics/evaluation.json")
         )
         assert params["train"]["learning_rate"] == float(rate)
         models.add(str(lock["stages"]["train"]["outs"]))
         assert scores["val"]["denoised"]["psnr"] > scores["val"]["noisy"]["psnr"]
-    assert len(models) == 3
-    log = grid.run("dvc", "queue", "logs", "grid-3")  # stages that others have run are skipped
-    assert re.findall("Running stage '(.*)'", log) == [
-        "check", "train", "export", "predict", "robustness", "classify", "evaluate", "plot"
-    ]  # fmt: skip
+    assert len(models) == 2
+    log = grid.run("dvc", "queue", "logs", "grid-2")
     assert re.findall(r"^epoch +(\d)/1  loss ", log, re.MULTILINE) == ["1"]
     assert not re.search(r"\r(?!\n)", log)  # no progress bars in the log
 
@@ -62,8 +65,7 @@ def test_the_table_has_the_scores_and_the_parameters_that_differ(grid: Clone) ->
         "val.denoised.psnr", "val.denoised.ssim", "test.denoised.psnr", "test.denoised.ssim",
         "fetch.source", "train.epochs", "train.learning_rate",
     }  # fmt: skip
-    rates = [rows[f"grid-{number}"]["train.learning_rate"] for number in (1, 2, 3)]
-    assert rates == RATES
+    assert [rows[f"grid-{number}"]["train.learning_rate"] for number in (1, 2)] == RATES
     assert rows["grid-1"]["step"] == "1"
     assert grid.run("git", "status", "--short") == ""  # the workspace is unchanged
 
