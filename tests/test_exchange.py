@@ -1,6 +1,5 @@
 """Sharing through git and a folder; projects in a subfolder and in a shallow clone."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -8,13 +7,14 @@ import numpy as np
 import pytest
 
 from tests.conftest import Clone
+from tools import experiment
 from tools.command import clone_head, read_committed
 
 
 @pytest.mark.slow
 def test_sharing(digits: Clone, tmp_path: Path) -> None:
     sender = Clone.with_cache_of(tmp_path / "sender", digits)
-    receiver, fresh = Clone(tmp_path / "receiver"), Clone(tmp_path / "fresh")
+    receiver = Clone(tmp_path / "receiver")
     remote = str(tmp_path / "remote.git")
     sender.run("dvc", "repro")
     sender.run("dvc", "remote", "add", "--default", "shared", str(tmp_path / "store"))
@@ -26,40 +26,36 @@ def test_sharing(digits: Clone, tmp_path: Path) -> None:
     sender.run("dvc", "exp", "push", "origin", "five")
     sender.run("git", "clone", "-q", "-b", "main", remote, str(receiver.folder))
     assert "five" in receiver.run("dvc", "exp", "list", "origin")
-    assert "five" not in receiver.run("dvc", "exp", "list")
     receiver.run("dvc", "exp", "pull", "origin", "five")
     receiver.run("dvc", "exp", "apply", "five")
-    diff = json.loads(receiver.run("dvc", "params", "diff", "--json"))
-    assert diff == {"params.yaml": {"plot.images": {"old": 2, "new": 5, "diff": 3}}}
+    assert receiver.read_params()["plot"]["images"] == 5
     for name in ("data/denoised/x_test.npy", "data/noisy/x_train.npy"):
         received, sent = (np.load(clone.folder / name) for clone in (receiver, digits))
         np.testing.assert_array_equal(received, sent)
     assert "Running stage" not in receiver.run("dvc", "repro")
-    receiver.commit("The experiment")
-    receiver.run("dvc", "push")
-    receiver.run("git", "clone", "-q", str(receiver.folder), str(fresh.folder))
-    fresh.run("dvc", "pull")
-    for name in ("models/autoencoder.keras", "data/denoised/x_test.npy"):
-        assert (fresh.folder / name).read_bytes() == (receiver.folder / name).read_bytes()
-    assert "Running stage" not in fresh.run("dvc", "repro")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("moved", [[".git"], [".git", ".dvc"]], ids=str)
 def test_the_tools_work_in_a_subfolder(
-    digits: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moved: list[str]
+    digits: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repository, folder = tmp_path / "repository", tmp_path / "repository/ml/my denoiser"
     folder.mkdir(parents=True)
     clone = Clone.with_cache_of(folder, digits)
-    for name in moved:
-        shutil.move(folder / name, repository / name)
+    shutil.move(folder / ".git", repository)
     (folder / "presets/tiny.yaml").write_text("# A description.\n- plot.images=4\n")
     clone.commit("The project in a subfolder")
     clone.run("python", "-m", "tools.experiment", "tiny")
     assert "tiny,model," in (folder / "presets/scores.csv").read_text()
-    assert (folder / "presets/images/tiny.png").exists()
+    images = folder / "presets/images/tiny.png"
+    images.unlink()  # it exists
     monkeypatch.chdir(folder)
+    # The commit of the experiment again, but with DVC's root above the project.
+    clone.run("git", "checkout", "-q", experiment.commit_of("tiny"), "--", ".")
+    shutil.move(".dvc", repository)
+    clone.commit("The experiment")
+    experiment.store("tiny", "HEAD")
+    assert images.exists()
     project = clone_head(tmp_path / "clone")
     assert project == tmp_path / "clone/ml/my denoiser"
     assert (project / "params.yaml").read_text() == read_committed("HEAD", "params.yaml")
