@@ -16,7 +16,7 @@ from PIL import Image
 
 from denoiser import __version__, cli
 from tests import onnx_models
-from tests.conftest import ROOT, max_file_size
+from tests.conftest import ROOT
 
 Run = Callable[..., list[str]]
 
@@ -61,18 +61,7 @@ def pixels(name: str) -> np.ndarray:
 # Formats; test_picture_files.py has more
 
 
-@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "I;16"])
-def test_the_mode_of_a_picture_is_kept(run: Run, mode: str) -> None:
-    expected = np.asarray(save("photo.png", mode)) / 2
-    assert run("photo.png -o clean.png") == []
-    if mode.endswith("A"):
-        expected[..., -1] *= 2  # the alpha channel is that of the input
-    with Image.open("clean.png") as clean:
-        assert clean.mode == mode
-    np.testing.assert_allclose(pixels("clean.png"), expected, atol=0.51)
-
-
-def test_white_and_the_first_frame(run: Run) -> None:
+def test_white_the_first_frame_and_the_strength(run: Run) -> None:
     values = np.full((6, 6), 50, np.float32)
     save_image("photo.tif", Image.fromarray(values))
     (line,) = run("photo.tif -o clean.tif", status=1)
@@ -88,8 +77,9 @@ def test_white_and_the_first_frame(run: Run) -> None:
     ]
     frames = [Image.new("L", (8, 8), value) for value in (100, 200)]
     save_image("a.gif", frames[0], save_all=True, append_images=frames[1:])
-    assert run("a.gif -o a.png") == ["a.gif: only the first of its 2 frames is denoised"]
-    np.testing.assert_array_equal(pixels("a.png"), np.full((8, 8, 3), 50))
+    (line,) = run("a.gif -o a.png --strength 0.5")
+    assert line == "a.gif: only the first of its 2 frames is denoised"
+    np.testing.assert_array_equal(pixels("a.png"), np.full((8, 8, 3), 75))
 
 
 @pytest.mark.parametrize("kind", [{"imagej": True}, {"ome": True}, {}])
@@ -103,16 +93,6 @@ def test_all_pages_of_a_tiff_are_denoised(run: Run, kind: Any) -> None:
     assert run("stack.tif -o clean.png") == [
         "stack.tif: only the first of its 3 frames is denoised"
     ]
-
-
-@pytest.mark.parametrize("size", [(1, 1), (5000, 1), (1, 5000)])
-@pytest.mark.parametrize("any_size", [False, True])
-def test_tiny_and_narrow_pictures(run: Run, size: tuple[int, int], any_size: bool) -> None:
-    save("photo.png", "RGB", size)
-    if any_size:
-        onnx_models.save_filter("models/denoiser.onnx", scale=4, channels=1)
-    run("photo.png -o clean.png")
-    assert pixels("clean.png").shape == (*size[::-1], 3)
 
 
 # Files and folders
@@ -150,10 +130,6 @@ def test_without_an_output_the_results_are_beside_the_pictures(run: Run) -> None
     for name in ("a-denoised.png", "b-denoised.png", "in-denoised/c.jpg", "in-denoised/deep/d.png"):
         assert pixels(name).shape == (7, 9, 3), name
     np.testing.assert_allclose(pixels("a-denoised.png"), pixels("a.png") / 2, atol=0.51)
-    before = Path("a-denoised.png").stat().st_mtime_ns
-    run("a-denoised.png a.png b.PPM b-denoised.png")  # as *.png in the second run
-    assert not list(Path().glob("*-denoised-denoised*"))
-    assert Path("a-denoised.png").stat().st_mtime_ns > before
     assert run("/", status=1) == ["/ has no name: pass an output"]
     os.chdir("in")
     run(f". --model {Path.cwd().parent}/models/denoiser.onnx")
@@ -236,13 +212,6 @@ def test_a_list_of_pictures_may_have_missing_ones(
     assert run("--files-from gone.txt", status=1) == ["gone.txt: no such file or directory"]
 
 
-def test_the_strength_mixes_the_result_with_the_picture(run: Run) -> None:
-    before = np.asarray(save("photo.png", "RGB"))
-    for strength in (0, 0.5, 1):
-        run(f"photo.png -o clean.png --strength {strength}")
-        np.testing.assert_allclose(pixels("clean.png"), before * (1 - strength / 2), atol=0.51)
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -305,22 +274,11 @@ def test_a_failure_of_the_network_is_reported_and_the_other_pictures_go_on(run: 
     assert Path("in-denoised/9.png").exists()
 
 
-def test_a_file_and_a_folder_may_have_the_name_of_standard_input(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_may_have_the_name_of_standard_input(run: Run) -> None:
     save("photo.png", "L")
-    os.mkdir("-")
-    save("-/photo.png", "L")
-    assert run("./-") == []
-    assert Path("--denoised/photo.png").exists()
-    monkeypatch.setattr(sys, "stdin", open("photo.png"))
-    assert run("- -o clean.png") == []
-    assert Path("clean.png").read_bytes() == Path("--denoised/photo.png").read_bytes()
-    Path("-/photo.png").unlink()
-    os.rmdir("-")
     Path("photo.png").rename("-")
     assert run("./-") == []
-    assert Path("--denoised.png").read_bytes() == Path("clean.png").read_bytes()
+    assert Path("--denoised.png").exists()
 
 
 @pytest.mark.parametrize(
@@ -354,14 +312,6 @@ def test_standard_output_that_is_closed_is_reported_in_one_line(closed: bool) ->
     assert done.returncode == 1
     (line,) = done.stderr.decode().splitlines()
     assert line.startswith("photo.png: standard output cannot be written: ")
-
-
-def test_a_full_disk_leaves_no_partial_file(run: Run, folder: Path) -> None:
-    save("photo.png", "RGB")
-    with max_file_size(10):
-        (line,) = run("photo.png -o clean.png", status=1)
-    assert "clean.png cannot be written" in line
-    assert {path.name for path in folder.iterdir() if path.is_file()} == {"photo.png"}
 
 
 def test_a_terminal_shows_progress(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

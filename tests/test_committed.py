@@ -14,7 +14,6 @@ from denoiser.model import FOLDER, MODELS
 from pipeline import scores
 from tests.conftest import ROOT, Clone
 from tools import experiment, results, verify
-from tools.markdown import insert_tables
 
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")]
 
@@ -108,15 +107,6 @@ def test_every_table_of_numbers_is_created_by_a_command() -> None:
         text = re.sub(r"<!-- begin .*?<!-- end -->", "", text, flags=re.DOTALL)
         assert not re.findall(r"^\|.*\d\.\d\d.*", text, re.MULTILINE), document
     assert benchmark_table() in (ROOT / "benchmarks/README.md").read_text()
-
-
-def test_an_unknown_table_is_an_error(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text("a\n<!-- begin t -->\nold\n<!-- end -->\nb\n")
-    insert_tables(page, {"t": "new"})
-    assert page.read_text() == "a\n<!-- begin t -->\nnew\n<!-- end -->\nb\n"
-    with pytest.raises(Exception, match="there is no table 't'"):
-        insert_tables(page, {})
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -78,12 +78,8 @@ def test_copies_and_threads(half: Denoiser, monkeypatch: pytest.MonkeyPatch) -> 
     image = RNG.random((5, 6))
     for twin in (pickle.loads(pickle.dumps(half)), copy.copy(half), copy.deepcopy(half)):
         np.testing.assert_array_equal(twin(image), half(image))
-    for variable, threads, expected in (
-        ("", None, 0),
-        ("3", None, 3),
-        ("4,2", None, 4),
-        ("3", 1, 1),
-    ):
+    cases = ("", None, 0), ("3", None, 3), ("4,2", None, 4), ("3", 1, 1)
+    for variable, threads, expected in cases:
         monkeypatch.setenv("OMP_NUM_THREADS", variable)
         twin = copy.copy(Denoiser(half.model, threads=threads))
         assert twin.session.get_session_options().intra_op_num_threads == expected

@@ -8,8 +8,6 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
 
 from denoiser.base.images import COLORS
 from pipeline import image_csv
@@ -96,14 +94,8 @@ INVALID: list[tuple[str | bytes, str | None, str, str]] = [
     (f"label,{pixel_names(257**2, 0)}\n1\n", "label", "gray", "larger than 256x256"),
     ("pixels\n" + "1 " * 257**2, None, "gray", "larger than 256x256"),
     (",label,pixel1\n0,1,2\n1,,2\n", "label", "gray", "row 2 (line 3): column 'label': ''"),
-    ("label,pixel1\n,\n", "label", "gray", "row 1 (line 2): column 'label': ''"),
     ("1,2\n3,256\n", "label", "gray", "row 2 (line 2): column 'pixel1': '256'"),
-    (
-        PLAIN + "1,0\n1,0,0,0,0,0,0,0\n",
-        "label",
-        "gray",
-        "row 3 (line 4): it has 2 cells instead of 5",
-    ),
+    (PLAIN + "1,0\n1,0,0,0,0\n", "label", "gray", "row 3 (line 4): it has 2 cells instead of 5"),
     (HEADER + '1,0,"12,0,0\n', "label", "gray", "row 1 (line 2): the line is not CSV"),
     (HEADER.encode() + b"1,0,\xff,0,0\n", "label", "gray", "row 1 (line 2): the line is not CSV"),
     (FER + "\n1,1 2 3 256,a\n", "emotion", "gray", "row 3 (line 5): column 'pixels': '256'"),
@@ -169,38 +161,3 @@ def test_a_changed_byte_in_a_row_is_read_correctly_or_rejected(text: str, label:
         images = [[int(float(cell)) for cell in row] for row in rows]
         assert result == ([image.pop(label) for image in images], images), changed
     assert rejected > 0.8 * 256 * len(places)
-
-
-@given(
-    data=st.data(),
-    side=st.integers(1, 4),
-    color=st.sampled_from([*COLORS]),
-    kind=st.sampled_from(["pixel{}", "pixel{:04}", "{}x{}", "{}", "no header", "pixels"]),
-    label=st.sampled_from([0, -1, None]),
-    index=st.sampled_from([None, "", "Unnamed: 0"]),
-    cell=st.sampled_from(["{}", "{}.0", '"{}"']),
-)
-def test_a_table_in_any_format_is_read_back(
-    data: st.DataObject, side: int, color: str, kind: str, label: int | None, index: str | None,
-    cell: str,
-) -> None:  # fmt: skip
-    count = side**2 * COLORS[color]
-    values = st.lists(st.integers(0, 255), min_size=count + 1, max_size=count + 1)
-    table = data.draw(st.lists(values, min_size=1, max_size=4))
-    axes = [side, side * COLORS[color]] if kind == "{}x{}" else [count]
-    lines = [[kind.format(*place) for place in np.ndindex(*axes)]]
-    lines += [[cell.format(value) for value in row[1:]] for row in table]
-    if kind == "pixels":
-        lines = [["pixels"], *([" ".join(map(str, row[1:]))] for row in table)]
-    if label is not None:
-        position = 0 if kind == "no header" or label == 0 else len(lines[0])
-        for line, value in zip(lines, ["class", *(str(row[0]) for row in table)], strict=True):
-            line.insert(position, value)
-    if index is not None and kind != "no header":
-        lines = [[str(row) if row else index, *line] for row, line in enumerate(lines)]
-    lines = lines[kind == "no header" :]
-    assume(not all(name.isdigit() for name in lines[0]) or kind == "no header")
-    text = "\n".join(map(",".join, lines))
-    assume(not text.startswith("0,1,2,3"))  # could be a header
-    result = read(text, None if label is None else "class", color)
-    assert result == (None if label is None else [x[0] for x in table], [x[1:] for x in table])
