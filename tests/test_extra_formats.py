@@ -1,7 +1,5 @@
 """HEIC and RAW files, and the quality of JPEG files."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from PIL import ExifTags, Image
 
 from denoiser import cli
 from denoiser.picture_files import read, read_pages
-from tests.conftest import ROOT
+from tests.conftest import error_line, run_python
 
 MAKE, ORIENTATION = ExifTags.Base.Make, ExifTags.Base.Orientation
 COLORS = (0.1, 0.2, 0.4), (0.5, 0.25, 0.1)  # linear light of the upper and the lower half
@@ -124,18 +122,12 @@ importlib.util.find_spec = lambda name: None if name in sys.modules else find(na
 from denoiser import cli
 sys.exit(cli.main(sys.argv[1:]))
 """
-    for name, package in (("a.heic", "pillow-heif"), ("b.dng", "rawpy")):
-        done = subprocess.run(
-            [sys.executable, "-c", code, f"photos/{name}"],
-            env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
-        )  # fmt: skip
-        assert done.returncode == 1
-        assert done.stderr == f"photos/{name} needs the package {package}: pip install {package}\n"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "photos"],
-        env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
-    )  # fmt: skip
-    assert "has no file whose name ends with .png" in done.stderr
+    for path, message in (
+        ("photos/a.heic", "photos/a.heic needs the package pillow-heif: pip install pillow-heif"),
+        ("photos/b.dng", "photos/b.dng needs the package rawpy: pip install rawpy"),
+        ("photos", "photos: the folder has no file whose name ends with .png"),
+    ):
+        assert error_line(run_python("-c", code, path)).startswith(message)
 
 
 def steps(path: str) -> list[list[int]]:
