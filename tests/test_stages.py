@@ -164,13 +164,14 @@ def test_bytes_of_the_model_do_not_depend_on_the_number_of_cores(
 def test_jax_uses_several_devices_and_mixed_precision(noisy: Path, set_params: SetParams) -> None:
     """Two devices on the CPU; tests/test_cluster.py compares the losses with those of one."""
     mixed = {"precision": "mixed_bfloat16", "epochs": 5, "batch_size": 10}  # of 40 images
-    set_params(model=UNET, train=mixed, runtime={"backend": "jax"})
+    network = UNET | {"filters": [4]}  # XLA compiles two resolutions three times as long
+    set_params(model=network, train=mixed, runtime={"backend": "jax"})
     flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
     assert "training on 2 x CPU with jax" in run_stages("train", "predict", env=flags)
     loss = pd.read_csv(LOSSES, sep="\t")["loss"]
     assert loss.iloc[-1] < loss.iloc[0]
     with zipfile.ZipFile("models/autoencoder.keras") as archive:
-        assert archive.read("config.json").count(b'"mixed_bfloat16"') > 1
+        assert b'"mixed_bfloat16"' in archive.read("config.json")
     denoised = np.load("data/denoised/x_val.npy")
     assert denoised.dtype == np.float32
     assert 0 <= denoised.min() < denoised.max() <= 1
