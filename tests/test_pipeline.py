@@ -1,7 +1,6 @@
 """The real `dvc repro` on scikit-learn's digits, in a fresh clone without a network."""
 
 import csv
-import gzip
 import os
 import re
 import shutil
@@ -63,29 +62,6 @@ def test_a_parameter_reruns_a_stage_an_invalid_one_nothing(digits: Clone, tmp_pa
     output = clone.fail("dvc", "exp", "run", "--temp", *changes)
     assert re.findall("Running stage '(.*)'", output) == ["check"]
     assert "check: params.yaml: plot.images is 0: " in output
-
-
-@pytest.mark.slow
-def test_dvc_tracks_your_own_csvs(digits: Clone, tmp_path: Path) -> None:
-    """With `fetch.source: none` nothing is downloaded, and DVC detects a changed CSV."""
-    clone = Clone.of_workspace(tmp_path)
-    (tmp_path / "data/raw/mine").mkdir(parents=True)
-    for name in ("train", "test"):
-        content = (digits.folder / f"data/raw/{name}.csv").read_bytes()
-        (tmp_path / f"{name}.csv.gz").write_bytes(gzip.compress(content))
-    load = {"train": "train.csv.gz", "test": "test.csv.gz", "limit": 300}
-    clone.set_params(fetch={"source": "none"}, load=load)
-    clone.run("dvc", "repro", "fetch", "split")
-    sizes = {path.name: path.stat().st_size for path in (tmp_path / "data/raw").glob("*.csv")}
-    assert sizes == {"train.csv": 0, "test.csv": 0}
-    assert (tmp_path / "data/raw/mine").exists()
-    expected = np.load(digits.folder / "data/images/train_images.npy")[:300]
-    np.testing.assert_array_equal(np.load(tmp_path / "data/images/train_images.npy"), expected)
-    assert np.load(tmp_path / "data/split/x_val.npy").shape == (60, 28, 28, 1)
-    (tmp_path / "train.csv.gz").write_bytes((tmp_path / "test.csv.gz").read_bytes())
-    output = clone.run("dvc", "repro", "fetch", "split")
-    assert "Running stage 'load'" in output
-    assert "Running stage 'fetch'" not in output
 
 
 def test_digests_are_those_of_dvc(digits: Clone, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """`make train`: the preset `pictures` on folders of pictures, with the real DVC."""
 
-import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,60 +9,68 @@ import pytest
 from PIL import Image
 
 from denoiser import Denoiser
+from denoiser.base.errors import InputError
 from tests.conftest import FAST, Clone
+from tools import train_pictures
 
 pytestmark = pytest.mark.slow
 
 CLEAN, DARK = "Anna's clean, 2024", "Anna's dark, 2024"
 
 
-def test_a_folder_trains_a_model_for_cameras_and_two_folders_for_pairs(tmp_path: Path) -> None:
-    """Pictures of 80x70 pixels, and dark copies."""
-    clone = Clone.of_workspace(tmp_path, **FAST)
+def test_a_model_is_trained_on_given_pairs_and_on_developments_by_a_camera(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pictures of 80x70 pixels, and dark copies, with a small network."""
+    clone = Clone.of_workspace(tmp_path, **FAST | {"robustness": {"amounts": {}}})
+    with (clone.folder / "presets/pictures.yaml").open("a") as preset:
+        preset.write("- model.filters=[8,16]\n- train.start=training/base/networks.py\n")
+        preset.write("- train.learning_rate=0.01\n")
+    monkeypatch.chdir(clone.folder)
     rng = np.random.default_rng(0)
     for number in range(8):
         small = Image.fromarray(rng.integers(0, 256, (5, 6, 3), np.uint8))
         picture = small.resize((80, 70), Image.Resampling.BICUBIC)
-        for name, image in (("clean", picture), ("dark", picture.point(lambda x: x // 2))):
-            path = clone.folder / f"Anna's {name}, 2024/{number}.png"
-            path.parent.mkdir(exist_ok=True)
-            image.save(path)
-    path = clone.folder / "models/denoiser.onnx"
+        for folder, image in ((CLEAN, picture), (DARK, picture.point(lambda x: x // 2))):
+            Path(folder).mkdir(exist_ok=True)
+            image.save(f"{folder}/{number}.png")
+    mine = Path("data/raw/mine.csv")  # which `fetch` must not remove
+    mine.parent.mkdir(parents=True, exist_ok=True)
+    mine.touch()
     clone.run("python", "-m", "tools.train_pictures", CLEAN, DARK)
-    denoiser = Denoiser(str(path))
-    assert denoiser.metadata["noise"] == "pairs"
-    dark, clean = (np.asarray(Image.open(clone.folder / name / "0.png")) for name in (DARK, CLEAN))
-    errors = [np.abs(image.astype(float) - clean).mean() for image in (denoiser(dark), dark)]
-    assert errors[0] < 0.6 * errors[1]  # it learned to brighten
-    # Squares of 64 pixels at the four corners of each picture of 80x70 pixels.
-    images, denoised = (
-        np.load(clone.folder / f"data/{x}/x_test.npy") for x in ("split", "denoised")
-    )
-    assert images.shape == denoised.shape == (8 * 4, 64, 64, 3)
-    np.testing.assert_allclose(images[3], clean[-64:, -64:] / 255, atol=1e-6)
-    # Pictures alone do not require the folder of former pairs.
-    shutil.rmtree(clone.folder / DARK)
-    (clone.folder / f"{DARK}.dvc").unlink()
-    output = clone.run("python", "-m", "tools.train_pictures", CLEAN)
-    assert output.rstrip().endswith("python -m denoiser PICTURES --model models/denoiser.onnx")
-    assert Denoiser(str(path)).metadata["noise"] == "camera"
+    assert Denoiser("models/denoiser.onnx").metadata["noise"] == "pairs"
+    # Squares of 64 pixels at the four corners of each picture; the given pairs are the first ones.
+    folders = ("split", "noisy", "denoised")
+    clean, noisy, denoised = (np.load(f"data/{folder}/x_test.npy") for folder in folders)
+    assert clean.shape == noisy.shape == denoised.shape == (2 * 8 * 4, 64, 64, 3)
+    for images, folder in ((clean, CLEAN), (noisy, DARK)):
+        last = np.asarray(Image.open(f"{folder}/0.png"))[-64:, -64:]
+        np.testing.assert_allclose(images[3], last / 255, atol=1e-6)
+    errors = [np.abs(images - clean).mean(axis=(1, 2, 3)) for images in (noisy, denoised)]
+    assert 0 < errors[0][32:].max() < errors[0][:32].mean()
+    assert errors[1][:32].mean() < 0.9 * errors[0][:32].mean()  # it learned to brighten
+    assert mine.exists()
+    assert Path("data/raw/train.csv").stat().st_size == 0  # fetch.source is none
     # Without labels, there is no classifier, and its scores are null.
-    assert (clone.folder / "models/classifier.keras").stat().st_size == 0
+    assert Path("models/classifier.keras").stat().st_size == 0
     accuracy = clone.read_json("metrics/classification.json")["accuracy"]
     assert accuracy == dict.fromkeys(["clean", "noisy", "denoised", "best_baseline"])
-    assert pd.read_csv(clone.folder / "metrics/by_class.csv")["label"].tolist() == [-1]
+    assert pd.read_csv("metrics/by_class.csv")["label"].tolist() == [-1]
+    assert pd.read_csv("metrics/robustness.csv").empty
+    # Pictures alone replace the former pairs; here without a training.
+    clone.keep_stages("check", "fetch", "load")
+    output = clone.run("python", "-m", "tools.train_pictures", CLEAN)
+    assert output.rstrip().endswith("python -m denoiser PICTURES --model models/denoiser.onnx")
+    assert len(np.load("data/images/train_images.npy")) == 8 * 4
     # A temporary run has the pictures, and a changed picture reruns `load`.
     clone.commit("My pictures")
-    output = clone.run("dvc", "exp", "run", "--temp", "-n", "less", "-S", "load.limit=30", "split")
-    assert "Running stage 'split'" in output
-    path = clone.folder / CLEAN / "0.png"
-    path.unlink()  # a link into DVC's cache
-    Image.new("RGB", (80, 70)).save(path)
-    assert CLEAN in clone.run("dvc", "status", "load")
-    for folder in ("gone", ".", str(tmp_path.parent)):
-        output = clone.fail("python", "-m", "tools.train_pictures", folder)
-        assert "is not a folder in the project: copy your pictures there" in output
-    output = clone.fail("python", "-m", "tools.train_pictures", "tests")
-    assert "is already tracked by" in output  # the message of `dvc add`
-    output = clone.fail("python", "-m", "tools.train_pictures", "", DARK)
-    assert "pass the folder of your pictures" in output
+    output = clone.run("dvc", "exp", "run", "--temp", "-n", "less", "-S", "load.limit=30")
+    assert "Running stage 'load'" in output
+    changed = Path("data/pairs/clean/simulated/0.png.png")
+    changed.unlink()  # a link into DVC's cache
+    Image.new("RGB", (80, 70)).save(changed)
+    assert "data/pairs" in clone.run("dvc", "status", "load")
+    for words, message in ((["gone"], "gone is not a folder"), ([], "pass the folder of your pic")):
+        monkeypatch.setattr(sys, "argv", ["train_pictures", *words])
+        with pytest.raises(InputError, match=message):
+            train_pictures.main()
