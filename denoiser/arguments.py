@@ -20,8 +20,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("images", nargs="*", metavar="image", help="a picture, a folder, or - for standard input")
-    output = f"a file ({', '.join(FORMATS)}), a folder for a folder or several "
-    add("-o", "--output", metavar="OUT", help=output + "pictures, or - (PNG to standard output)")
+    output = f"a file ({', '.join(FORMATS)}), a folder, or - (PNG to standard output)"
+    add("-o", "--output", metavar="OUT", help=output)
     listed = "a list of pictures, by line or NUL; -: standard input"
     add("--files-from", metavar="FILE", help=listed)
     add("--overwrite", action="store_true", help="allow outputs to replace inputs")
@@ -33,7 +33,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--ensemble", action="store_true", help="average eight views, in eight times the time")
     white = "white in pictures of more than 8 bits"
     add("--white", type=positive, metavar="VALUE", help=white)
-    quality = "of JPEG and WebP, from 1 to 100; default: 95, or that of a better JPEG"
+    quality = "of JPEG and WebP, from 1 to 100; default: 95"
     add("--quality", type=percentage, metavar="N", help=quality)
     device = f"{', '.join(DEVICES)}; auto: the GPU if there is one"
     add("--device", choices=DEVICES, default="auto", metavar="NAME", help=device)
