@@ -38,12 +38,13 @@ def test_a_dense_network_gives_the_same_results(tmp_path: Path, activation: str)
 
 
 @pytest.mark.parametrize(
-    ("kind", "params"), [("conv", {"convolutions": 2}), ("unet", {"residual": True})]
+    ("kind", "params"),
+    [("conv", {"convolutions": 2}), ("unet", {"residual": True}), ("unet", {"block": 2})],
 )
 def test_tiles_of_an_exported_network_give_the_results_of_keras(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, params: dict[str, Any]
 ) -> None:
-    """Its sides are multiples of the scale, 2, and those of the training images are odd."""
+    """Its sides are multiples of the scale, 2 or 4, and those of the training images are odd."""
     monkeypatch.setattr(tiles, "TILE", 16)
     path, image = f"{tmp_path}/model.onnx", RNG.random((136, 72, 3), np.float32)
     trained = build(kind, (7, 9, 3), **params)
@@ -51,8 +52,8 @@ def test_tiles_of_an_exported_network_give_the_results_of_keras(
     denoiser, expected = Denoiser(path), build(kind, image.shape, **params)(image[None])[0]
     assert np.ptp(expected) > 0.01
     np.testing.assert_allclose(denoiser(image), np.clip(expected, 0, 1), atol=1e-5)
-    radius = networks.unet_reach([4, 8], params.get("convolutions", 1))[1]
-    assert denoiser.metadata == METADATA | {"channels": "3", "scale": "2", "radius": str(radius)}
+    scale, radius = map(str, networks.unet_reach(**PARAMS | params))
+    assert denoiser.metadata == METADATA | {"channels": "3", "scale": scale, "radius": radius}
 
 
 def test_a_second_export_has_the_same_bytes(
