@@ -26,9 +26,10 @@ EXTRAS = dict.fromkeys((".heic", ".heif", ".hif"), HEIF) | dict.fromkeys(RAW_SUF
 HEIF_BRANDS = b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"  # ISO/IEC 23008-12
 
 
-def installed() -> set[str]:
-    """The suffixes of EXTRAS whose package is installed."""
-    return {suffix for suffix, extra in EXTRAS.items() if importlib.util.find_spec(extra.module)}
+def missing_package(path: str) -> str | None:
+    """The package without which a file with a suffix of EXTRAS cannot be read; None otherwise."""
+    extra = EXTRAS.get(Path(path).suffix.lower())
+    return extra.package if extra and not importlib.util.find_spec(extra.module) else None
 
 
 def load(extra: Extra, path: str) -> Any:

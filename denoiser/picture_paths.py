@@ -77,7 +77,12 @@ def find_jobs(
     jobs = distinct([job for job in jobs if job.source not in results], results)
     if not overwrite:
         check_inputs(jobs)
-    return jobs, {RESULTS: sorted(results), SUFFIXES: others}
+    left_out = {RESULTS: sorted(results)}
+    for path in others:
+        package = extra_formats.missing_package(path)
+        reason = f"because the package {package} is not installed" if package else SUFFIXES
+        left_out.setdefault(reason, []).append(path)
+    return jobs, left_out
 
 
 def is_result(path: Path, suffixes: Collection[str]) -> bool:
@@ -173,11 +178,13 @@ def pictures_below(folder: str, output: str) -> tuple[list[str], list[str]]:
         for name in list_files(folder, follow=True)
         if target not in (source / name).parents or target in (source, *source.parents)
     ]
-    suffixes = [*FORMATS, *sorted(extra_formats.installed())]
-    names = [name for name in files if Path(name).suffix.lower() in suffixes]
+    known = [name for name in files if Path(name).suffix.lower() in {*FORMATS, *EXTRAS}]
+    names = [name for name in known if not extra_formats.missing_package(name)]
     if not names:
+        for name in known:
+            extra_formats.load(EXTRAS[Path(name).suffix.lower()], f"{folder}/{name}")
         raise InputError(
-            f"{folder}: the folder has no file whose name ends with {', '.join(suffixes)}"
+            f"{folder}: the folder has no file whose name ends with {', '.join(FORMATS)}"
         )
     return names, sorted({*files} - {*names})
 

@@ -1,5 +1,6 @@
 """HEIC and RAW files, and the quality of JPEG files."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from PIL import ExifTags, Image
 
 from denoiser import cli
 from denoiser.picture_files import read, read_pages
-from tests.conftest import error_line, run_python
 
 MAKE, ORIENTATION = ExifTags.Base.Make, ExifTags.Base.Orientation
 COLORS = (0.1, 0.2, 0.4), (0.5, 0.25, 0.1)  # linear light of the upper and the lower half
@@ -111,23 +111,21 @@ def test_a_missing_package_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("photos").mkdir()
-    write_heic("photos/a.heic")
+    write_heic("photos/a.HEIC")
     write_dng("photos/b.dng")
-    code = """
-import sys
-sys.modules.update(pillow_heif=None, rawpy=None)
-import importlib.util
-find = importlib.util.find_spec
-importlib.util.find_spec = lambda name: None if name in sys.modules else find(name)
-from denoiser import cli
-sys.exit(cli.main(sys.argv[1:]))
-"""
-    for path, message in (
-        ("photos/a.heic", "photos/a.heic needs the package pillow-heif: pip install pillow-heif"),
-        ("photos/b.dng", "photos/b.dng needs the package rawpy: pip install rawpy"),
-        ("photos", "photos: the folder has no file whose name ends with .png"),
-    ):
-        assert error_line(run_python("-c", code, path)).startswith(message)
+    for module in ("pillow_heif", "rawpy"):
+        monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
+    heic = "photos/a.HEIC needs the package pillow-heif: pip install pillow-heif\n"
+    raw = "photos/b.dng needs the package rawpy: pip install rawpy\n"
+    for path, message in (("photos/a.HEIC", heic), ("photos/b.dng", raw), ("photos", heic)):
+        assert cli.main([path]) == 1
+        assert capsys.readouterr().err == message
+    Image.new("L", (8, 8)).save("photos/c.png")
+    assert cli.main(["photos"]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "skipped 1 because the package pillow-heif is not installed: photos/a.HEIC",
+        "skipped 1 because the package rawpy is not installed: photos/b.dng",
+    ]
 
 
 def steps(path: str) -> list[list[int]]:
