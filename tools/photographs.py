@@ -56,9 +56,9 @@ BM3D_SECONDS = 400  # it takes too long for all pictures
 BM3D_SIGMA = 15 / 255  # the best one of a few for PolyU
 TABLE, FIGURE = PRESETS / "photographs.csv", PRESETS / "photographs.png"
 FOLDS = ("photo-fold-1", "photo-fold-2", "photo-fold-3")
-# Parts of PolyU, one flat and one with texture: the start of the file's name, and the row and
+# Parts of PolyU, one flat and one with edges: the start of the file's name, and the row and
 # column of the upper left corner.
-PARTS = [("Canon5D2_5_160_3200_plug_11", 100, 120), ("Canon5D2_5_160_6400_bicycle_10", 120, 20)]
+PARTS = [("Canon5D2_5_160_6400_desk_10", 150, 40), ("Canon5D2_5_160_6400_bicycle_6", 60, 20)]
 SIDE, ZOOM, MARGIN = 88, 3, 18  # of a part, in pixels; its enlargement; the height of the labels
 
 
