@@ -118,7 +118,7 @@ def test_document_makes_the_paper_white() -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_each_model_is_small_and_states_its_noise(name: str) -> None:
     assert (model.FOLDER / f"{name}.onnx").stat().st_size < 8_000_000
-    noises = {"photo": "camera", "document": "pairs"}
+    noises = {"photo": "pairs", "document": "pairs"}
     noises["photo-gaussian"] = "gaussian 0 to 0.215686, not clipped"
     assert Denoiser(name).metadata["noise"] == noises[name]
 
