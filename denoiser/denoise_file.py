@@ -34,8 +34,8 @@ def denoise_file(job: Job, denoiser: Denoiser, options: Options) -> list[str]:
     with contextlib.closing(picture_files.read_pages(job.source, options.white)) as originals:
         first = itertools.islice(originals, limit)
         pages = [denoise_page(job, page, denoiser, options) for page in first]
-    losses = pages[0][1].losses
-    losses += picture_output.write(job.target, job.format, pages, options.quality)
+    written = picture_output.write(job.target, job.format, pages, options.quality)
+    losses = pages[0][1].losses + written
     if (frames := pages[0][1].frames) > len(pages) == 1:
         losses.append(f"only the first of its {frames} frames is denoised")
     return list(dict.fromkeys(losses))

@@ -89,8 +89,9 @@ def write(
 
     Each page has the alpha channel and the metadata of its original, as far as the format supports
     them; the pixels of the original only say how many bits it has. Only a TIFF can have several
-    pages. A file that is replaced keeps its mode. Returns what was not written, as clauses for the
-    user. Raises InputError if the file cannot be written.
+    pages. `quality`, from 1 to 100, is that of JPEG and WebP; the default is QUALITY, or that of a
+    better JPEG that was read. A file that is replaced keeps its mode. Returns what was not written,
+    as clauses for the user. Raises InputError if the file cannot be written.
     """
     encoded, losses = encode(path, file_format, pages, quality)
     if path != "-" and Path(path).is_dir():  # `atomic_write` would remove it
