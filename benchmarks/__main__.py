@@ -8,15 +8,15 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks import gpu, runs, training_step
+from benchmarks import rows
 from benchmarks.measure import cell
 from tools import measurements
 from tools.markdown import insert_tables
 
 BENCHMARKS = {
-    "training_step": training_step.training_step,
-    "gpu": gpu.training_on_gpu,
-    "commands": runs.commands,
+    "training_step": rows.training_step,
+    "gpu": rows.gpu,
+    "commands": rows.commands,
 }
 
 
@@ -31,13 +31,13 @@ def main(names: list[str]) -> None:
 
 def table() -> str:
     """All saved rows in Markdown: one table per processor."""
-    rows = [row for name in BENCHMARKS for row in measurements.load(name)]
+    found = [row for name in BENCHMARKS for row in measurements.load(name)]
     lines: list[str] = []
-    for processor in dict.fromkeys(row.processor for row in rows):
+    for processor in dict.fromkeys(row.processor for row in found):
         lines += ["", f"Measured on {processor}:", ""]
         lines += ["| work | guide's code | compared with | this project | note |"]
         lines += ["|" + " --- |" * 5]
-        for row in rows:
+        for row in found:
             if row.processor == processor:
                 peers = "; ".join(f"{peer} {cell(values)}" for peer, values in row.peers.items())
                 cells = cell(row.guide), peers, cell(row.here), row.note

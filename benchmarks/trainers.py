@@ -1,14 +1,9 @@
-"""A trainer in a separate process: `python -m benchmarks.trainers KIND`.
+"""A trainer: `python -m benchmarks.trainers KIND` prints the milliseconds per training step.
 
-It reads the noisy and the clean training images of the clone in the current folder. A turn trains
-two epochs and returns the seconds per step of 128 images in the second one, because the first epoch
-after a pause differs from later ones. After one turn, to warm up, the process prints "ready". For
-each line of standard input it then takes a turn and prints its milliseconds per step. Several
-trainers can thus take turns on one machine.
+It trains on the noisy and the clean training images of the clone in the current folder, in batches
+of 128 images, for two epochs. The second one is timed, because the first one compiles.
 """
 
-import itertools
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -20,11 +15,9 @@ import numpy as np
 BATCH = 128
 NOISY, CLEAN = "data/noisy/x_train.npy", "data/split/x_train.npy"
 
-Turn = Callable[[], float]
 
-
-def guide() -> Turn:
-    """The guide's code: float64 arrays in memory."""
+def guide() -> float:
+    """The guide's code: float64 arrays in memory. Returns the seconds of the second epoch."""
     import keras
     from tensorflow.keras.layers import Dense, Input
     from tensorflow.keras.models import Model
@@ -41,15 +34,11 @@ def guide() -> Turn:
         times.append(time.perf_counter())
 
     timer = keras.callbacks.LambdaCallback(on_epoch_begin=add_time, on_epoch_end=add_time)
-
-    def turn() -> float:
-        model.fit(noisy, clean, BATCH, epochs=2, verbose=0, callbacks=[timer])
-        return (times[-1] - times[-2]) * BATCH / len(noisy)
-
-    return turn
+    model.fit(noisy, clean, BATCH, epochs=2, verbose=0, callbacks=[timer])
+    return times[-1] - times[-2]
 
 
-def here(backend_name: str = "tensorflow", portable: bool = True) -> Turn:
+def here(backend_name: str = "tensorflow", portable: bool = True) -> float:
     """The stage `train`."""
     from pipeline.base import npy, params
     from training.base import backend, networks
@@ -62,26 +51,13 @@ def here(backend_name: str = "tensorflow", portable: bool = True) -> Turn:
     network = networks.build(clean.shape[1:], **dict(params.read(params.Model)))
     model = fit.compile_model(network, train.optimizer, train.learning_rate, train.loss)
     loop = loops.Loop(model, noisy, clean, batch_size=BATCH, seed=train.seed)
-    calls = itertools.chain.from_iterable(loop.calls(epoch) for epoch in itertools.count())
-
-    def epoch() -> int:
-        """Trains for an epoch of 375 steps, or for a window of data that do not fit into memory."""
-        arrays, batches = next(calls)
-        float(loop.run_batches(arrays, batches))  # waits for the device
-        return len(batches.rows)
-
-    return partial(time_second, epoch)
-
-
-def time_second(epoch: Callable[[], int]) -> float:
-    """Calls a function twice; returns the seconds per step of the second call."""
-    epoch()
+    loop(0)
     started = time.perf_counter()
-    steps = epoch()
-    return (time.perf_counter() - started) / steps
+    loop(1)
+    return time.perf_counter() - started
 
 
-TRAINERS: dict[str, Callable[[], Turn]] = {
+TRAINERS: dict[str, Callable[[], float]] = {
     "guide": guide,
     "here": here,
     "fastest": partial(here, portable=False),
@@ -89,11 +65,5 @@ TRAINERS: dict[str, Callable[[], Turn]] = {
 }
 
 if __name__ == "__main__":
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # the output of libraries goes to standard error
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    turn = TRAINERS[sys.argv[1]]()
-    turn()
-    print("ready", file=answers, flush=True)
-    for _ in sys.stdin:
-        print(turn() * 1e3, file=answers, flush=True)
+    duration = TRAINERS[sys.argv[1]]()
+    print(1e3 * duration * BATCH / len(np.load(CLEAN, mmap_mode="r")))

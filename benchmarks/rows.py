@@ -1,0 +1,57 @@
+"""The benchmarks: each function measures the rows of one of them."""
+
+import subprocess
+from functools import partial
+from pathlib import Path
+
+from benchmarks.measure import alternately, clone, ratio, seconds
+from denoiser.base.devices import query_gpus
+from tools.experiment import overrides
+from tools.measurements import Row
+
+STAGE = "python", "-m", "stages", "train"
+
+
+def training_step() -> list[Row]:
+    """One row: a training step of the guide's code and of this project."""
+    peers = {"`runtime.backend: jax`": "jax"}
+    if not query_gpus("name"):  # on a GPU, `portable` has no effect
+        peers |= {"`runtime.portable: false`": "fastest"}
+    with clone("add_noise") as folder:
+        kinds = "guide", "here", *peers.values()
+        times = alternately({kind: partial(step, folder, kind) for kind in kinds})
+    work = "training step, batch 128, float32, Adam"
+    compared = {name: times[kind] for name, kind in peers.items()}
+    note = f"{ratio(times['guide'], times['here']):.2f} times the guide's speed"
+    return [Row(work, "ms", times["here"], times["guide"], compared, note)]
+
+
+def step(folder: Path, kind: str) -> float:
+    """The milliseconds per step of a trainer in its second epoch."""
+    command = ["python", "-m", "benchmarks.trainers", kind]
+    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
+    return float(done.stdout.splitlines()[-1])
+
+
+def gpu() -> list[Row]:
+    """The whole stage `train` of two presets; no rows without a GPU."""
+    runs = {
+        "100 epochs of the guide's network": ["train.epochs=100", "train.patience=null"],
+        "first epoch of `unet`, with start and validation": [*overrides("unet"), "train.epochs=1"],
+    }
+    rows = []
+    for work, changes in runs.items() if query_gpus("name") else ():
+        with clone("add_noise", changes=changes) as folder:
+            times = alternately({"here": partial(seconds, folder, *STAGE)})
+            rows.append(Row(work, "s", times["here"]))
+    return rows
+
+
+def commands() -> list[Row]:
+    """The minutes of each command of the README in a fresh clone, with the installation."""
+    rows = []
+    for name in ("repro", "test"):
+        with clone() as folder:
+            minutes = seconds(folder, "make", name) / 60
+        rows.append(Row(f"`make {name}` in a fresh clone, with set-up", "min", [minutes]))
+    return rows
