@@ -14,12 +14,13 @@ from dvc.utils.hydra import apply_overrides
 from PIL import Image
 
 from denoiser import Denoiser
+from denoiser.base.errors import InputError
 from pipeline import scores as metrics
 from pipeline.base.params import load_yaml
 from stages import check
 from tests.conftest import ROOT, Clone, write_csv
-from tools import experiment, results
-from tools.command import read_cached, set_params
+from tools import experiment, photographs, results
+from tools.command import set_params
 from training.onnx_export import DENOISER
 from training.start import is_model
 
@@ -112,25 +113,24 @@ def test_presets_have_descriptions_and_scores_and_may_extend_others(
 def test_make_experiment_stores_scores_and_images(
     digits: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Of a preset with the name of a model of the package, which is replaced."""
     clone = Clone.with_cache_of(tmp_path, digits)
-    preset = tmp_path / "presets/tiny.yaml"
-    preset.write_text("# A description.\n- plot.images=4\n- train.epochs=1\n")
-    clone.run("git", "add", str(preset))
-    output = clone.run("python", "-m", "tools.experiment", "tiny")
-    assert "dvc exp apply tiny" in output
+    path = tmp_path / "presets/document.yaml"
+    path.write_text("# A description.\n- plot.images=4\n- train.epochs=1\n")
+    output = clone.run("python", "-m", "tools.experiment", "document")
+    assert "dvc exp apply document" in output
     assert clone.read_params()["plot"]["images"] == 2  # the workspace is unchanged
     table = pd.read_csv(tmp_path / experiment.SCORES)
-    assert len(table) == len(pd.read_csv(ROOT / experiment.SCORES)) + 6
-    rows = table[table["preset"] == "tiny"].set_index("method")
+    rows = table[table["preset"] == "document"].set_index("method")
     assert (rows["commit"] == clone.run("git", "rev-parse", "--short=7", "HEAD").strip()).all()
     assert rows.loc["model", "epochs"] == 1
     duration: Any = rows.loc["model", "minutes"]
     assert 0 < duration < 5
     robustness = pd.read_csv(tmp_path / experiment.ROBUSTNESS)
-    tiny = robustness[robustness["preset"] == "tiny"]
+    tiny = robustness[robustness["preset"] == "document"]
     assert tiny[["kind", "amount"]].to_numpy().tolist() == [["uniform", 0.5]]
 
-    clone.run("dvc", "exp", "apply", "tiny")
+    clone.run("dvc", "exp", "apply", "document")
     evaluation = clone.read_json("metrics/evaluation.json")
     for split in ("val", "test"):
         for metric in metrics.METRICS:
@@ -141,36 +141,34 @@ def test_make_experiment_stores_scores_and_images(
     assert rows.loc["clean", "accuracy"] == accuracy["clean"]
 
     monkeypatch.chdir(tmp_path)
-    images = results.sheet("tiny", {"tiny": rows})
-    for method, path in (("original", "split/x_test"), ("ridge", "baselines/ridge")):
-        expected = np.load(f"data/{path}.npy")[:10]
+    images = results.sheet("document", {"document": rows})
+    for method, name in (("original", "split/x_test"), ("ridge", "baselines/ridge")):
+        expected = np.load(f"data/{name}.npy")[:10]
         np.testing.assert_allclose(images[method], expected, atol=0.5 / 255 + 1e-6)
 
     # If DVC had the result of the training, its former duration stays, unless the result differs.
-    commit, lines = experiment.commit_of("tiny"), len(table)
+    commit, lines = experiment.commit_of("document"), len(table)
     for epochs, minutes in ((1, duration), (2, math.nan)):
-        table.loc[(table["preset"] == "tiny") & (table["method"] == "model"), "epochs"] = epochs
+        table.loc[(table["preset"] == "document") & (table["method"] == "model"), "epochs"] = epochs
         table.to_csv(experiment.SCORES, index=False)
-        experiment.store("tiny", commit)
+        experiment.store("document", commit)
         stored = pd.read_csv(experiment.SCORES)
         assert len(stored) == lines
-        model = stored[stored["preset"] == "tiny"].set_index("method").loc["model"]
+        model = stored[stored["preset"] == "document"].set_index("method").loc["model"]
         assert model["epochs"] == 1
         assert model["minutes"] == pytest.approx(minutes, nan_ok=True)
 
-    # A preset without baselines, which has no best one, and with the name of a packaged model.
-    text = "# A description.\n- tiny\n- baselines.methods=[]\n"
-    Path("presets/document.yaml").write_text(text)
-    clone.run("git", "checkout", "--quiet", "HEAD", "params.yaml")
-    clone.run("python", "-m", "tools.experiment", "document")
-    bare = experiment.read_rows(experiment.SCORES).set_index("preset").loc["document"]
-    assert sorted(bare["method"]) == ["clean", "model", "noisy input"]
     origin = experiment.read_rows(experiment.ORIGINS).set_index("preset").loc["document"]
     packaged = Path("denoiser/models/document.onnx").read_bytes()
     assert origin["sha256"] == hashlib.sha256(packaged).hexdigest()
-    assert packaged == read_cached(experiment.commit_of("document"), DENOISER)
+    assert packaged == Path(DENOISER).read_bytes()
     raw = hashlib.md5(Path("data/raw/train.csv").read_bytes()).hexdigest()
     assert origin["read"] == f"data/raw/train.csv={raw}"
+
+    image = np.zeros((28, 28, 1), np.float32)
+    for preset, message in (("gone", "make experiment NAME=gone"), ("document", "was trained on")):
+        with pytest.raises(InputError, match=message):
+            photographs.unseen([preset])(photographs.Pair("a.png", image, image))
 
 
 def test_the_newest_experiment_of_a_name_counts_and_its_code_is_the_commit_before_it(

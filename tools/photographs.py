@@ -121,7 +121,8 @@ def on_noisy(denoise: Callable[[Float32], Float32]) -> Method:
 def unseen(presets: Sequence[str]) -> Method:
     """Denoises each photograph by the model whose split.validation_pictures match its name.
 
-    The models are those of DVC experiments. Raises InputError if one does not exist.
+    The models are those of DVC experiments. Raises InputError if one does not exist, or for a
+    photograph that all were trained on.
     """
     models = list[tuple[list[str], Denoiser]]()
     for preset in presets:
@@ -134,11 +135,10 @@ def unseen(presets: Sequence[str]) -> Method:
             models.append((split["validation_pictures"], Denoiser(file.name)))
 
     def denoise(pair: Pair) -> Float32:
-        return next(
-            model(pair.noisy)
-            for patterns, model in models
-            if any(fnmatch.fnmatchcase(pair.name, pattern) for pattern in patterns)
-        )
+        for patterns, model in models:
+            if any(fnmatch.fnmatchcase(pair.name, pattern) for pattern in patterns):
+                return model(pair.noisy)
+        raise InputError(f"{pair.name}: each of {', '.join(presets)} was trained on this picture")
 
     return denoise
 

@@ -22,8 +22,8 @@ def query_gpus(field: str) -> list[str]:
 
 # Messages of TensorFlow and CUDA that need no action: information, and without NVIDIA's driver the
 # failure to start CUDA.
-BANNER = re.compile(r"WARNING: All log messages before absl|I\d{4} |E\d{4} .*cuInit")
-BANNER_WITH_DRIVER = re.compile(r"WARNING: All log messages before absl|I\d{4} ")
+BANNER = r"WARNING: All log messages before absl|I\d{4} "
+BANNER_WITHOUT_DRIVER = rf"{BANNER}|E\d{{4}} .*cuInit"
 
 
 @contextlib.contextmanager
@@ -33,7 +33,7 @@ def without_banners() -> Iterator[None]:
     TensorFlow has no setting for them. Other messages are printed at the end of the block.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    banner = BANNER_WITH_DRIVER if shutil.which("nvidia-smi") else BANNER
+    banner = BANNER if shutil.which("nvidia-smi") else BANNER_WITHOUT_DRIVER
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as file:
@@ -46,5 +46,5 @@ def without_banners() -> Iterator[None]:
             os.close(stderr)
             file.seek(0)
             for line in file.read().decode(errors="replace").splitlines():
-                if not banner.match(line):
+                if not re.match(banner, line):
                     print(line, file=sys.stderr, flush=True)

@@ -23,7 +23,7 @@ DATA_SET = Path("data/raw")  # the folder of the CSVs that the stage `fetch` wri
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Text = Annotated[str, Field(min_length=1)]
 Units = Annotated[int, Field(ge=1, le=65536)]
-Filters = Annotated[int, Field(ge=1, le=4096)]
+Filters = Annotated[int, Field(ge=2, le=4096)]  # the export of one filter to ONNX fails
 # An amount of noise: a number, or a fraction as text, such as "25/255".
 Strength = Annotated[
     NonNegativeFloat,

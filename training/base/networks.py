@@ -68,7 +68,7 @@ def convolutional(
     residual: bool,
     standardize: bool,
     skips: bool,
-    block: int = 1,
+    block: int,
     **_: Any,
 ) -> Model:
     """A convolutional autoencoder; with `skips` a U-Net (Ronneberger et al., 2015).
@@ -126,9 +126,7 @@ def convolutional(
     return keras.Model(noisy, x, name="autoencoder")
 
 
-def unet_reach(
-    filters: Sequence[int], convolutions: int, block: int = 1, **_: Any
-) -> tuple[int, int]:
+def unet_reach(filters: Sequence[int], convolutions: int, block: int, **_: Any) -> tuple[int, int]:
     """The scale and the radius, in pixels, of a network built by `convolutional`.
 
     Except at the edges, a shift of the image by a multiple of the scale shifts the result equally.
