@@ -49,8 +49,8 @@ class Denoiser:
     is not a denoiser, or if the device is "gpu" and cannot be used.
 
     `metadata` is the text that the file contains: `channels` (1 or 3), `noise` and `data` of the
-    training, and `side`, of square images, or `scale` and `radius`, of images of any size (see
-    `tiles.convolve`). `warning` says why ONNX Runtime, if it is built for GPUs, does not use one.
+    training, and `side`, of square images, or `scale`, `radius` and `block`, of images of any size
+    (see `tiles.convolve`). `warning` says why ONNX Runtime, if it is built for GPUs, uses none.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class Denoiser:
             self.side = int(self.metadata.get("side", 0))
             if not self.side:
                 self.scale, self.radius = (int(self.metadata[key]) for key in ("scale", "radius"))
+                self.block = int(self.metadata.get("block", 1))
             (noisy,), (denoised,) = self.session.get_inputs(), self.session.get_outputs()
             expected = 0, self.side, self.side, self.channels  # 0: any size
             sizes = zip(noisy.shape, expected, strict=True)
@@ -146,7 +147,8 @@ class Denoiser:
         if self.side:
             bands = tiles.blend(image, denoise, self.side, progress)
         else:
-            bands = tiles.convolve(image, denoise, self.scale, self.radius, progress)
+            reach = self.scale, self.radius, self.block
+            bands = tiles.convolve(image, denoise, *reach, progress)
         top = 0
         for band in bands:
             rows = image[top : top + len(band)]

@@ -12,22 +12,23 @@ from denoiser.base.images import Float32, Network, starts
 
 Progress = Callable[[int], object]  # is called with the number of pixels that were denoised
 
-TILE = 768  # the maximum side in pixels of the tiles of `convolve`, approximately
+TILE = 768  # the maximum side in blocks of the tiles of `convolve`, approximately
 BATCH_PIXELS = 1 << 18  # pixels per call of the network, approximately
 
 
 def convolve(
-    image: Float32, network: Network, scale: int, radius: int, progress: Progress
+    image: Float32, network: Network, scale: int, radius: int, block: int, progress: Progress
 ) -> Iterator[Float32]:
     """Denoises an image with a network of any size; yields bands of rows from top to bottom.
 
     The result equals that of one call with the whole image, padded at the bottom and right to a
     multiple of `scale` by mirroring. An output pixel depends on input pixels within `radius`, and
-    on its position modulo `scale`; so tiles overlap, and start at multiples of `scale`.
+    on its position modulo `scale`; so tiles overlap, and start at multiples of `scale`. The network
+    needs memory for each block of `block` x `block` pixels.
     """
     height, width, _ = image.shape
     margin = round_up(radius, scale)
-    limit = max(round_up(TILE, scale), 4 * margin)
+    limit = max(round_up(TILE * block, scale), 4 * margin)
     full_height, full_width = round_up(height, scale), round_up(width, scale)
     tile_height, lines = spans(full_height, limit, margin, scale)
     tile_width, columns = spans(full_width, limit, margin, scale)

@@ -53,7 +53,8 @@ def test_tiles_of_an_exported_network_give_the_results_of_keras(
     assert np.ptp(expected) > 0.01
     np.testing.assert_allclose(denoiser(image), np.clip(expected, 0, 1), atol=1e-5)
     scale, radius = map(str, networks.unet_reach(**PARAMS | params))
-    assert denoiser.metadata == METADATA | {"channels": "3", "scale": scale, "radius": radius}
+    reach = {"scale": scale, "radius": radius, "block": str(params.get("block", 1))}
+    assert denoiser.metadata == METADATA | {"channels": "3"} | reach
 
 
 def test_a_second_export_has_the_same_bytes(
