@@ -66,7 +66,7 @@ def test_a_model_is_trained_on_given_pairs_and_on_developments_by_a_camera(
     clone.commit("My pictures")
     output = clone.run("dvc", "exp", "run", "--temp", "-n", "less", "-S", "load.limit=30")
     assert "Running stage 'load'" in output
-    changed = Path("data/pairs/clean/simulated/0.png.0.png")
+    changed = Path("data/pairs/clean/simulated/0.png.png")
     changed.unlink()  # a link into DVC's cache
     Image.new("RGB", (80, 70)).save(changed)
     assert "data/pairs" in clone.run("dvc", "status", "load")

@@ -3,8 +3,8 @@
 A preset is a file in presets/: a comment that describes it, and a list of `-S` overrides, in
 which the name of another preset is replaced by its overrides. The scores are stored in
 presets/scores.csv and presets/robustness.csv, and the first test images through each method in
-presets/images. If the package, or presets/, has a model of the preset's name, the new model
-replaces it, and its origin is stored in presets/models.csv.
+presets/images. If the package has a model of the preset's name, the new model replaces it, and its
+origin is stored in presets/models.csv.
 """
 
 import hashlib
@@ -170,7 +170,7 @@ def store(preset: str, commit: str, minutes: float | None = None) -> None:
     scores = scores.assign(processor=processor(), commit=code_of(commit))
     replace_rows(SCORES, preset, scores.reset_index())
     replace_rows(ROBUSTNESS, preset, pd.read_csv(read("robustness.csv")))
-    if model_path(preset).exists():
+    if preset in MODELS:
         ship(preset, commit)
     colormap = yaml.safe_load(read_committed(commit, params.FILE))["plot"]["colormap"]
     images = [first_images(commit, path) for path in method_image_paths(methods).values()]
@@ -179,15 +179,10 @@ def store(preset: str, commit: str, minutes: float | None = None) -> None:
         Image.fromarray(255 - sheet if colormap == "binary" else sheet).save(path, format="PNG")
 
 
-def model_path(preset: str) -> Path:
-    """Where the committed model of a preset is: in the package, or for other trainings to start."""
-    return (FOLDER if preset in MODELS else PRESETS) / f"{preset}.onnx"
-
-
-def ship(preset: str, commit: str) -> None:
-    """Replaces the committed model of a preset by that of an experiment, and stores its origin."""
+def ship(model: str, commit: str) -> None:
+    """Copies the model of an experiment into the package, and stores its origin."""
     content = read_cached(commit, DENOISER)
-    with files.atomic_write(model_path(preset)) as path:
+    with files.atomic_write(FOLDER / f"{model}.onnx") as path:
         path.write_bytes(content)
     values = yaml.safe_load(read_committed(commit, params.FILE))
     stages = yaml.safe_load(read_committed(commit, "dvc.lock"))["stages"].values()
@@ -202,7 +197,7 @@ def ship(preset: str, commit: str) -> None:
         "sha256": hashlib.sha256(content).hexdigest(),
         "read": " ".join(f"{path}={hashes[path]}" for path in read),  # with DVC's hashes
     }
-    replace_rows(ORIGINS, preset, pd.DataFrame([row]))
+    replace_rows(ORIGINS, model, pd.DataFrame([row]))
 
 
 def former_minutes(preset: str, values: dict[str, Any]) -> float:
