@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from pathlib import Path
 
@@ -107,6 +108,13 @@ def test_every_table_of_numbers_is_created_by_a_command() -> None:
         text = re.sub(r"<!-- begin .*?<!-- end -->", "", text, flags=re.DOTALL)
         assert not re.findall(r"^\|.*\d\.\d\d.*", text, re.MULTILINE), document
     assert benchmark_table() in (ROOT / "benchmarks/README.md").read_text()
+
+
+def test_tests_that_share_a_clone_run_in_one_worker(request: pytest.FixtureRequest) -> None:
+    """pytest-xdist ignores groups with some versions of pytest."""
+    assert "PYTEST_XDIST_WORKER" not in os.environ or request.node.nodeid.endswith(
+        "@test_committed"
+    )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -130,6 +130,9 @@ def test_make_experiment_stores_scores_and_images(
     tiny = robustness[robustness["preset"] == "document"]
     assert tiny[["kind", "amount"]].to_numpy().tolist() == [["uniform", 0.5]]
 
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(experiment, "FOLDER", tmp_path / "denoiser/models")
+    images = results.sheet("document", {"document": rows})
     clone.run("dvc", "exp", "apply", "document")
     evaluation = clone.read_json("metrics/evaluation.json")
     for split in ("val", "test"):
@@ -140,8 +143,6 @@ def test_make_experiment_stores_scores_and_images(
     assert rows.loc["model", "accuracy"] == accuracy["denoised"]
     assert rows.loc["clean", "accuracy"] == accuracy["clean"]
 
-    monkeypatch.chdir(tmp_path)
-    images = results.sheet("document", {"document": rows})
     for method, name in (("original", "split/x_test"), ("ridge", "baselines/ridge")):
         expected = np.load(f"data/{name}.npy")[:10]
         np.testing.assert_allclose(images[method], expected, atol=0.5 / 255 + 1e-6)

@@ -71,7 +71,8 @@ def main() -> None:
     name = preset_argument()
     minutes = run_experiment(name, overrides(name))
     store(name, commit_of(name), minutes)
-    print(f"\nstored the scores in {SCORES}; to copy model and data here: dvc exp apply {name}")
+    apply = f"`dvc exp apply {name}` copies model and data here"
+    print(f"\nstored the scores in {SCORES}: commit them, and then {apply}")
 
 
 def preset_argument() -> str:
