@@ -25,7 +25,7 @@ def test_a_model_is_trained_on_given_pairs_and_on_developments_by_a_camera(
     clone = Clone.of_workspace(tmp_path, **FAST | {"robustness": {"amounts": {}}})
     with (clone.folder / "presets/pictures.yaml").open("a") as preset:
         preset.write("- model.filters=[8,16]\n- train.start=training/base/networks.py\n")
-        preset.write("- train.learning_rate=0.01\n")
+        preset.write("- train.learning_rate=0.01\n- baselines.methods=[median]\n")
     monkeypatch.chdir(clone.folder)
     rng = np.random.default_rng(0)
     for number in range(8):
