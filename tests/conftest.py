@@ -43,7 +43,7 @@ FAST: dict[str, dict[str, Any]] = {
 
 # Modules with a fixture for all of their tests, which one worker runs, and modules that take long.
 TOGETHER = ("test_committed", "test_dvc_yaml", "test_page", "test_queue")
-LONG = ("test_stages", "test_guide", "test_photographs", "test_loops", "test_onnx_export")
+LONG = "page committed stages guide photographs loops onnx_export".split()
 
 
 @pytest.hookimpl(wrapper=True)  # before that of pytest-xdist, which reads the groups
@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     def place(item: pytest.Item) -> int:
         if "digits" in getattr(item, "fixturenames", ()):
             return 2
-        return 0 if item.get_closest_marker("slow") else 1 if item.path.stem in LONG else 3
+        return 0 if item.get_closest_marker("slow") else 1 if item.path.stem[5:] in LONG else 3
 
     items.sort(key=place)
     first = next((item for item in items if place(item) == 2), None)

@@ -30,7 +30,7 @@ def test_two_machines_train_like_one_and_can_resume(digits: Clone, tmp_path: Pat
     first, second = (Clone.with_cache_of(tmp_path / name, digits) for name in ("first", "second"))
     for clone in (first, second):
         # 800 training images and 200 validation images, which two devices can share.
-        train = {"epochs": 20, "patience": None}
+        train = {"epochs": 10, "patience": None}
         clone.set_params(load={"limit": 1000}, train=train, runtime={"backend": "jax"})
         clone.set_params(model={"encoder": [128, 32], "decoder": [128]})  # so small that it is fast
         clone.run("dvc", "repro", "add_noise")
@@ -49,9 +49,7 @@ def test_two_machines_train_like_one_and_can_resume(digits: Clone, tmp_path: Pat
     assert (first.folder / "models/checkpoint.npz").exists()
     for output in together(first, second):
         assert "resuming after epoch" in output
-    # Different rounding: later epochs differ more.
-    np.testing.assert_allclose(losses(first)[:10], alone[:10], rtol=1e-5)
-    np.testing.assert_allclose(losses(first), alone, rtol=0.05)
+    np.testing.assert_allclose(losses(first), alone, rtol=1e-5)  # different rounding
     assert len(model) == (first.folder / "models/autoencoder.keras").stat().st_size
     assert not list((second.folder / "models").glob("[!.]*"))
     assert second.run("git", "status", "--short", "metrics") == ""
