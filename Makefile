@@ -58,7 +58,7 @@ update: .venv/pipeline  ## after a committed change of code: update all committe
 verify: .venv/pipeline  ## recompute the committed result and compare; QUICK=1: a small result
 	@python -m tools.verify $(if $(QUICK),--quick)
 
-bench: .venv/tests  ## run the benchmarks, an hour; ONLY=training_step: one of them
+bench: .venv/tests  ## run the benchmarks, 15 minutes; ONLY=training_step: one of them
 	@python -m benchmarks $(ONLY)
 
 test: .venv/tests  ## lint, check types, run the tests; ALL=1: the slow ones too
