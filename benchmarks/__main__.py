@@ -8,16 +8,12 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks import rows
 from benchmarks.measure import cell
+from benchmarks.rows import commands, gpu, training_step
 from tools import measurements
 from tools.markdown import insert_tables
 
-BENCHMARKS = {
-    "training_step": rows.training_step,
-    "gpu": rows.gpu,
-    "commands": rows.commands,
-}
+BENCHMARKS = {"training_step": training_step, "gpu": gpu, "commands": commands}
 
 
 def main(names: list[str]) -> None:
@@ -31,13 +27,13 @@ def main(names: list[str]) -> None:
 
 def table() -> str:
     """All saved rows in Markdown: one table per processor."""
-    found = [row for name in BENCHMARKS for row in measurements.load(name)]
+    rows = [row for name in BENCHMARKS for row in measurements.load(name)]
     lines: list[str] = []
-    for processor in dict.fromkeys(row.processor for row in found):
+    for processor in dict.fromkeys(row.processor for row in rows):
         lines += ["", f"Measured on {processor}:", ""]
         lines += ["| work | guide's code | compared with | this project | note |"]
         lines += ["|" + " --- |" * 5]
-        for row in found:
+        for row in rows:
             if row.processor == processor:
                 peers = "; ".join(f"{peer} {cell(values)}" for peer, values in row.peers.items())
                 cells = cell(row.guide), peers, cell(row.here), row.note

@@ -9,14 +9,12 @@ from denoiser.base.devices import query_gpus
 from tools.experiment import overrides
 from tools.measurements import Row
 
-STAGE = "python", "-m", "stages", "train"
-
 
 def training_step() -> list[Row]:
     """One row: a training step of the guide's code and of this project."""
-    peers = {"`runtime.backend: jax`": "jax"}
-    if not query_gpus("name"):  # on a GPU, `portable` has no effect
-        peers |= {"`runtime.portable: false`": "fastest"}
+    # On a GPU, `portable` has no effect.
+    peers = {} if query_gpus("name") else {"`runtime.portable: false`": "fastest"}
+    peers["`runtime.backend: jax`"] = "jax"
     with clone("add_noise") as folder:
         kinds = "guide", "here", *peers.values()
         times = alternately({kind: partial(step, folder, kind) for kind in kinds})
@@ -42,8 +40,8 @@ def gpu() -> list[Row]:
     rows = []
     for work, changes in runs.items() if query_gpus("name") else ():
         with clone("add_noise", changes=changes) as folder:
-            times = alternately({"here": partial(seconds, folder, *STAGE)})
-            rows.append(Row(work, "s", times["here"]))
+            train = partial(seconds, folder, "python", "-m", "stages", "train")
+            rows.append(Row(work, "s", alternately({"here": train})["here"]))
     return rows
 
 

@@ -74,7 +74,7 @@ class Denoiser:
             self.side = int(self.metadata.get("side", 0))
             if not self.side:
                 self.scale, self.radius = (int(self.metadata[key]) for key in ("scale", "radius"))
-                self.block = int(self.metadata.get("block", 1))
+                self.block = int(self.metadata.get("block", 1))  # not in older files
             (noisy,), (denoised,) = self.session.get_inputs(), self.session.get_outputs()
             expected = 0, self.side, self.side, self.channels  # 0: any size
             sizes = zip(noisy.shape, expected, strict=True)

@@ -23,8 +23,8 @@ def convolve(
 
     The result equals that of one call with the whole image, padded at the bottom and right to a
     multiple of `scale` by mirroring. An output pixel depends on input pixels within `radius`, and
-    on its position modulo `scale`; so tiles overlap, and start at multiples of `scale`. The network
-    needs memory for each block of `block` x `block` pixels.
+    on its position modulo `scale`; so tiles overlap, and start at multiples of `scale`. A tile
+    has up to about TILE x TILE blocks of `block` x `block` pixels, which determine the memory.
     """
     height, width, _ = image.shape
     margin = round_up(radius, scale)

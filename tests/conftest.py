@@ -41,8 +41,8 @@ FAST: dict[str, dict[str, Any]] = {
 }
 
 
-# Modules with a fixture for all of their tests, which one worker runs, and modules that take long.
-TOGETHER = ("test_committed", "test_dvc_yaml", "test_page", "test_queue")
+# Modules test_NAME with a fixture for all their tests, which one worker runs; and long modules.
+TOGETHER = "committed dvc_yaml page queue".split()
 LONG = "page committed stages guide photographs loops onnx_export".split()
 
 
@@ -62,8 +62,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     first = next((item for item in items if place(item) == 2), None)
     items.sort(key=lambda item: item is not first)
     for item in items:
-        if item.path.stem in TOGETHER:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+        if (name := item.path.stem[5:]) in TOGETHER:
+            item.add_marker(pytest.mark.xdist_group(name))
     yield
 
 

@@ -121,6 +121,8 @@ def test_make_experiment_stores_scores_and_images(
     assert "dvc exp apply document" in output
     assert clone.read_params()["plot"]["images"] == 2  # the workspace is unchanged
     table = pd.read_csv(tmp_path / experiment.SCORES)
+    before = pd.read_csv(ROOT / experiment.SCORES)
+    assert len(table) == (before["preset"] != "document").sum() + 6
     rows = table[table["preset"] == "document"].set_index("method")
     assert (rows["commit"] == clone.run("git", "rev-parse", "--short=7", "HEAD").strip()).all()
     assert rows.loc["model", "epochs"] == 1
