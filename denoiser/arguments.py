@@ -22,8 +22,6 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("images", nargs="*", metavar="image", help="a picture, a folder, or - for standard input")
     output = f"a file ({', '.join(FORMATS)}), a folder, or - (PNG to standard output)"
     add("-o", "--output", metavar="OUT", help=output)
-    listed = "a list of pictures, by line or NUL; -: standard input"
-    add("--files-from", metavar="FILE", help=listed)
     add("--overwrite", action="store_true", help="allow outputs to replace inputs")
     add("--skip-existing", action="store_true", help="skip pictures whose output exists")
     model = f"{', '.join(MODELS)} or an ONNX file; default: %(default)s"
@@ -43,8 +41,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--page", action="store_true", help=page)
     add("--version", action="version", version=f"%(prog)s {__version__}", help="print the version")
     options = parser.parse_args(arguments)
-    if bool(options.images) + bool(options.files_from) + options.page != 1:
-        parser.error("pass pictures or folders, or --files-from, or --page")
+    if bool(options.images) == options.page:
+        parser.error("pass pictures or folders, or --page")
     ignored = vars(options).keys() - {"images", "page", "model", "device"} if options.page else ()
     for name in sorted(ignored):
         if getattr(options, name) != parser.get_default(name):

@@ -45,13 +45,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def find_jobs(given: argparse.Namespace) -> list[picture_paths.Job]:
     """The pictures to denoise; reports the paths that are left out. Raises InputError."""
-    images = given.images
-    if given.files_from:
-        images = picture_paths.read_list(given.files_from)
-        if not images:
-            raise InputError(f"{given.files_from}: the list is empty")
-    several = len(images) > 1 or bool(given.files_from)
-    jobs, left_out = picture_paths.find_jobs(images, given.output, given.overwrite, several)
+    jobs, left_out = picture_paths.find_jobs(given.images, given.output, given.overwrite)
     if given.skip_existing:
         done = {job for job in jobs if picture_paths.identity(job.target)}
         left_out["because their outputs exist"] = sorted(job.source for job in done)

@@ -72,19 +72,12 @@ class Denoiser:
         try:
             self.channels = int(self.metadata["channels"])
             self.side = int(self.metadata.get("side", 0))
-            if not self.side:
-                self.scale, self.radius = (int(self.metadata[key]) for key in ("scale", "radius"))
-                self.block = int(self.metadata.get("block", 1))  # not in older files
-            (noisy,), (denoised,) = self.session.get_inputs(), self.session.get_outputs()
-            expected = 0, self.side, self.side, self.channels  # 0: any size
-            sizes = zip(noisy.shape, expected, strict=True)
-            fits = all(not isinstance(n, int) or size in (0, n) for n, size in sizes)
-            if (noisy.name, denoised.name) != ("noisy", "denoised") or not fits:
-                raise ValueError(f"its input is {noisy.name} {noisy.shape}")
+            reach = {"scale": self.side, "radius": 0} if self.side else self.metadata
+            self.scale, self.radius = int(reach["scale"]), int(reach["radius"])
+            self.block = int(self.metadata.get("block", 1))  # not in older files
         except (KeyError, ValueError) as error:
             raise InputError(
-                f"{model} is not a denoiser of this project (its input, output or metadata "
-                "differ): pass another model"
+                f"{model} is not a denoiser of this project (its metadata differ): pass another"
             ) from error
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -144,13 +137,13 @@ class Denoiser:
             raise ValueError(f"the strength must be from 0 to 1, not {strength}")
         network = tiles.for_channels(self._run, self.channels)
         denoise = partial(mean_of_views, network=network) if ensemble else network
-        if self.side:
-            bands = tiles.blend(image, denoise, self.side, progress)
-        else:
-            reach = self.scale, self.radius, self.block
-            bands = tiles.convolve(image, denoise, *reach, progress)
+        if self.side and image.shape[:2] != (self.side, self.side):
+            raise InputError(
+                f"{self.model} denoises only images of {self.side}x{self.side} pixels: train a "
+                "convolutional network, which denoises images of any size (model.kind=unet)"
+            )
         top = 0
-        for band in bands:
+        for band in tiles.convolve(image, denoise, self.scale, self.radius, self.block, progress):
             rows = image[top : top + len(band)]
             top += len(band)
             mixed = band if strength == 1 else (1 - strength) * rows + strength * band

@@ -1,8 +1,6 @@
 """The input and output paths of the command line."""
 
-import codecs
 import os
-import sys
 import tempfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -33,35 +31,35 @@ class Job(NamedTuple):
 
 
 def find_jobs(
-    images: Sequence[str],
-    output: str | None,
-    overwrite: bool,
-    several: bool,
+    images: Sequence[str], output: str | None, overwrite: bool
 ) -> tuple[list[Job], dict[str, list[str]]]:
     """The pictures to denoise, and the paths that are left out, by their reason.
 
-    The help of the command line describes the arguments. With `several`, the output is a folder,
-    and a missing picture is no error here. Raises InputError if a path is missing or unsuitable, if
-    two outputs would have one path, or, unless `overwrite`, if an output would replace an input.
+    The help of the command line describes the arguments. For several images, the output is a
+    folder, and a missing picture is no error here. Raises InputError if a path is missing or
+    unsuitable, if two outputs would have one path, or, unless `overwrite`, if an output would
+    replace an input.
     """
+    several = len(images) > 1
     if "-" in images:
         if several:
             raise InputError("- is standard input: pass it alone, or ./- for a file of this name")
         if output:
-            check_file(output, "stdin.png")
+            check_file(output)
         return [Job("-", output or "-")], {}
     if not several and not Path(images[0]).exists():
         raise InputError(f"{images[0]}: there is no such file or folder")
-    if output and (several or Path(images[0]).is_dir()):
-        check_folder(output)
-    elif output:
-        check_file(output, Path(images[0]).name)
+    to_folder = several or Path(images[0]).is_dir() or bool(output and Path(output).is_dir())
+    if output:
+        (check_folder if to_folder else check_file)(output)
     jobs, others = list[Job](), list[str]()
     for image in images:
         name = Path(os.path.abspath(image)).name
         target = output or beside(image)
-        if output and several:
-            target = str(Path(output, name if Path(image).is_dir() else with_known_suffix(name)))
+        if output and to_folder and not Path(image).is_dir():
+            target = str(Path(output, with_known_suffix(name)))
+        elif output and several:
+            target = str(Path(output, name))
         pairs = [(image, target)]
         if Path(image).is_dir():
             names, more = pictures_below(image, target)
@@ -122,22 +120,6 @@ def distinct(jobs: Sequence[Job], results: set[str]) -> list[Job]:
     return [job for group in groups.values() for job in group.values()]
 
 
-def read_list(path: str) -> list[str]:
-    """The paths in a file, or in standard input if `path` is -. Raises InputError.
-
-    They end with NUL if there is one, otherwise with line ends. Windows writes UTF-16, or a mark.
-    """
-    try:
-        content = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: {os.strerror(error.errno or 0).lower()}") from error
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        content = os.fsencode(content.decode("utf-16", "replace"))
-    content = content.removeprefix(codecs.BOM_UTF8)
-    paths = content.split(b"\0") if b"\0" in content else content.splitlines()
-    return [os.fsdecode(path) for path in paths if path]
-
-
 def beside(image: str) -> str:
     """The path of the output beside a file or folder."""
     path = Path(os.path.abspath(image)) if Path(image).name in ("", "..") else Path(image)
@@ -189,12 +171,10 @@ def pictures_below(folder: str, output: str) -> tuple[list[str], list[str]]:
     return names, sorted({*files} - {*names})
 
 
-def check_file(output: str, name: str) -> None:
+def check_file(output: str) -> None:
     """Raises InputError if `output` cannot be the path of a picture, or -."""
     if output == "-":
         return
-    if Path(output).is_dir():
-        raise InputError(f"{output} is a folder: pass a file, such as {Path(output, name)}")
     format_of(output)
     if not Path(output).parent.is_dir():
         raise InputError(f"{output}: the folder does not exist; create it first")

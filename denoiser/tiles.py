@@ -4,16 +4,15 @@ An image is a float32 array of shape (height, width, channels). A network maps f
 shape (n, height, width, channels) to arrays of the same shape.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from denoiser.base.images import Float32, Network, starts
+from denoiser.base.images import Float32, Network
 
 Progress = Callable[[int], object]  # is called with the number of pixels that were denoised
 
 TILE = 768  # the maximum side in blocks of the tiles of `convolve`, approximately
-BATCH_PIXELS = 1 << 18  # pixels per call of the network, approximately
 
 
 def convolve(
@@ -34,42 +33,12 @@ def convolve(
     tile_width, columns = spans(full_width, limit, margin, scale)
     for top, first, stop in lines:
         band = padded(image, top, tile_height, full_width)
-        tiles = [band[:, left : left + tile_width] for left, _, _ in columns]
         pieces = []
-        for (left, start, end), tile in zip(columns, denoise_tiles(network, tiles), strict=True):
+        for left, start, end in columns:
+            tile = network(band[None, :, left : left + tile_width])[0]
             pieces.append(tile[first - top : stop - top, start - left : end - left])
             progress((min(stop, height) - first) * (min(end, width) - start))
         yield np.concatenate(pieces, axis=1)[: height - first, :width]
-
-
-def blend(image: Float32, network: Network, side: int, progress: Progress) -> Iterator[Float32]:
-    """Denoises an image with a network of one tile size; yields bands of rows from top to bottom.
-
-    Square tiles overlap by half and are averaged; the weight of a pixel grows with its distance
-    from the edges of the tile, so that no seams show. An image smaller than a tile is padded at the
-    bottom and right by mirroring.
-    """
-    height, width, channels = image.shape
-    full_height, full_width = max(height, side), max(width, side)
-    step = max(1, side // 2)
-    tops, lefts = starts(full_height, side, step), starts(full_width, side, step)
-    distance = np.minimum(np.arange(side), np.arange(side)[::-1]) + 1
-    weight = np.outer(distance, distance).astype(np.float32)[:, :, None]
-    sums: Float32 = np.zeros((side, full_width, channels), np.float32)
-    weights: Float32 = np.zeros((side, full_width, 1), np.float32)
-    for top, following in zip(tops, [*tops[1:], full_height], strict=True):
-        band = padded(image, top, side, full_width)
-        tiles = [band[:, left : left + side] for left in lefts]
-        for left, tile in zip(lefts, denoise_tiles(network, tiles), strict=True):
-            sums[:, left : left + side] += weight * tile
-            weights[:, left : left + side] += weight
-        complete = following - top
-        denoised = (sums[:complete] / weights[:complete])[: height - top, :width]
-        for array in (sums, weights):
-            array[: side - complete] = array[complete:].copy()
-            array[side - complete :] = 0
-        progress(denoised.shape[0] * width)
-        yield denoised
 
 
 def for_channels(network: Network, channels: int) -> Network:
@@ -89,13 +58,6 @@ def for_channels(network: Network, channels: int) -> Network:
         return mean
 
     return call
-
-
-def denoise_tiles(network: Network, tiles: Sequence[Float32]) -> Iterator[Float32]:
-    """Yields the result of each tile; all tiles have one shape. Calls the network in batches."""
-    size = max(1, BATCH_PIXELS // (tiles[0].shape[0] * tiles[0].shape[1]))
-    for first in range(0, len(tiles), size):
-        yield from network(np.stack(tiles[first : first + size]))
 
 
 def padded(image: Float32, top: int, count: int, width: int) -> Float32:

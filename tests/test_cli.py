@@ -23,9 +23,9 @@ Run = Callable[..., list[str]]
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a model that halves the brightness of 6x6 images, as the current folder."""
+    """A folder with a model that halves the brightness, as the current folder."""
     monkeypatch.chdir(tmp_path)
-    onnx_models.save_half("models/denoiser.onnx", side=6, channels=1)
+    onnx_models.save_half("models/denoiser.onnx", scale=1, radius=0, channels=1)
     return tmp_path
 
 
@@ -140,17 +140,11 @@ def names_below(folder: str) -> list[str]:
     return sorted(path.as_posix() for path in Path(folder).rglob("*.*"))
 
 
-def write_list(number: int, name: str) -> str:
-    Path(f"list{number}").write_text(name)
-    return f"--files-from list{number}"
-
-
 # The command lines that denoise a folder of pictures, given the names of all files in it.
 WAYS: dict[str, Callable[[list[str]], list[str]]] = {
     "*.jpg": lambda names: [" ".join(names)],
     "./*.jpg": lambda names: [" ".join([*names, *(f"./{name}" for name in names)])],
     "parallel": lambda names: names,
-    "find and split": lambda names: [write_list(*pair) for pair in enumerate(names)],
     "*/": lambda _: [" ".join(f"{path}/" for path in sorted(Path().glob("in*")))],
     "-o": lambda names: [" ".join(names) + " -o in/clean"],
 }
@@ -186,30 +180,13 @@ def test_several_pictures_and_folders_are_written_to_one_folder(run: Run) -> Non
     written = sorted(path.relative_to("out").as_posix() for path in Path("out").rglob("*.*"))
     assert written == ["a.png", "b.jpg", "in/c.png"]
     save("d.ppm", "RGB")
-    Path("list.txt").write_text("d.ppm")
-    run("--files-from list.txt -o out")
+    run("d.ppm -o out")
     assert Path("out/d.png").exists()
+    assert run("d.ppm gone.png", status=1) == ["gone.png: no such file or directory"]
+    assert Path("d-denoised.png").exists()
     (line,) = run("a.png in/a.png -o other", status=1)
     assert line == "a.png and in/a.png would both become other/a.png: denoise them separately"
     assert not Path("other").exists()
-
-
-def test_a_list_of_pictures_may_have_missing_ones(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("a.png", "deep/é b.png"):
-        save(name, "RGB")
-    lines = "a.png\ngone.png\n\ndeep/é b.png\n"
-    windows = [lines.replace("\n", "\r\n").encode(code) for code in ("utf-16", "utf-8-sig")]
-    for content in (lines.encode(), lines.replace("\n", "\0").encode(), *windows):
-        Path("list.txt").write_bytes(content)
-        (line,) = run("--files-from list.txt", status=1)
-        assert line == "gone.png: no such file or directory"
-        for name in ("a-denoised.png", "deep/é b-denoised.png"):
-            Path(name).unlink()
-    Path("list.txt").write_text("\n")
-    assert run("--files-from list.txt", status=1) == ["list.txt: the list is empty"]
-    assert run("--files-from gone.txt", status=1) == ["gone.txt: no such file or directory"]
 
 
 @pytest.mark.parametrize(
@@ -219,7 +196,6 @@ def test_a_list_of_pictures_may_have_missing_ones(
         ("photo.png -o b.gif", "b.gif: the name must end with .png"),
         ("photo.png -o b", "b: the name must end with .png"),
         ("photo.png -o no/b.png", "no/b.png: the folder does not exist"),
-        ("photo.png -o models", "models is a folder: pass a file, such as models/photo.png"),
         ("models -o out", "models: the folder has no file whose name ends with .png"),
         (". -o -", "-: if the input is a folder, the output must be a folder"),
         (". -o photo.png", "photo.png: if the input is a folder, the output must be"),
@@ -257,7 +233,7 @@ def test_a_linked_folder_is_denoised_and_loops_end(run: Run) -> None:
 
 def test_a_result_that_is_not_finite_is_an_error(run: Run) -> None:
     save("photo.png", "L")
-    onnx_models.save_half("models/denoiser.onnx", np.nan, side=6, channels=1)
+    onnx_models.save_half("models/denoiser.onnx", np.nan, scale=1, radius=0, channels=1)
     for options in ("", " --ensemble"):
         (line,) = run(f"photo.png -o clean.png{options}", status=1)
         assert line.startswith("photo.png: models/denoiser.onnx computes values that are not finit")
@@ -287,7 +263,6 @@ def test_a_file_may_have_the_name_of_standard_input(run: Run) -> None:
         ("photo.png 2>&-", 0, ""),
         ("gone.png 2>&-", 1, ""),
         ("- <&-", 1, "- is not a picture that Pillow can read: convert or remove the file"),
-        ("--files-from - <&-", 1, "-: the list is empty"),
     ],
 )
 def test_closed_streams(words: str, status: int, message: str) -> None:
@@ -329,7 +304,7 @@ REJECTED |= {f"--strength={x}": f"'{x}' is not a number from 0 to 1" for x in "-
 REJECTED |= {
     f"--threads={x}": f"'{x}' is not a whole number from 1 to 1024" for x in "0 1.5 9999".split()
 }
-REJECTED |= dict.fromkeys(["--page", "--files-from=x"], "pass pictures or folders, or --files-from")
+REJECTED["--page"] = "pass pictures or folders, or --page"
 OTHERS = (
     "--output=b.png --overwrite --skip-existing --strength=0.5 --ensemble --white=9 --threads=2"
 )

@@ -550,8 +550,8 @@ def test_an_input_is_not_overwritten_unaware() -> None:
     same += [("in", output) for output in ("in", "folder", "out")]
     for image, output in same:
         with pytest.raises(InputError, match="is also an input: .* pass --overwrite"):
-            find_jobs([image], output, overwrite=False, several=False)
-        find_jobs([image], output, overwrite=True, several=False)
+            find_jobs([image], output, overwrite=False)
+        find_jobs([image], output, overwrite=True)
     touch("in/out/a.png", "in/out/b/c.png", "in/outer/d.png")
-    jobs, _ = find_jobs(["in"], "in/out", overwrite=False, several=False)  # without outputs inside
+    jobs, _ = find_jobs(["in"], "in/out", overwrite=False)  # without outputs inside
     assert [job.source for job in jobs] == ["in/a.png", "in/b.png", "in/outer/d.png"]

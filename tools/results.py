@@ -1,10 +1,9 @@
 """`make results`: writes the tables of the documents and draws their figures.
 
-It reads the scores that `make experiment` stored in presets/ and the results of `make bench`.
+It reads the scores that `make experiment`, `make seeds` and `make photographs` stored in presets/.
 """
 
 import math
-import statistics
 import sys
 import tempfile
 from pathlib import Path
@@ -24,15 +23,11 @@ from pipeline import scores as metrics
 from pipeline.base import params
 from pipeline.base.process import run_main
 from stages.plot import method_image_paths
-from tools import experiment, measurements, photographs, seeds
+from tools import experiment, photographs, seeds
 from tools.markdown import insert_tables, to_markdown
 
 DOCUMENTS = [
-    Path("README.md"),
-    *(
-        Path("docs", f"{name}.md")
-        for name in ("denoise", "experiments", "reproducibility", "results")
-    ),
+    Path(f"{name}.md") for name in "README docs/denoise docs/experiments docs/results".split()
 ]
 DIGITS = {metric.label: metric.digits for metric in metrics.METRICS.values()}
 README_ROWS = ["noisy input", "ridge", "**default**", "**unet-small**", "**unet**"]
@@ -82,7 +77,6 @@ def main() -> None:
         "amounts": to_markdown(amount_table(robustness, clothes)),
         "kinds": to_markdown(kind_table(robustness, clothes)),
         "seeds": seed_table(pd.read_csv(seeds.SCORES)),
-        "portable": portable_table(),
     }
     for document in DOCUMENTS:
         insert_tables(document, tables)
@@ -265,18 +259,6 @@ def seed_table(scores: pd.DataFrame) -> str:
     groups["difference by the seed"] = 2 * math.sqrt(2) * groups["std"]
     names = {"std": "standard deviation", "min": "lowest", "max": "highest"}
     return to_markdown(groups.sort_values("mean").rename(columns=names), 2)
-
-
-def portable_table() -> str:
-    """The time of a training step with `runtime.portable`, and without, on each processor."""
-    rows: Rows = {}
-    for row in measurements.load("training_step"):
-        times = row.here, row.peers["`runtime.portable: false`"]
-        names = "portable (ms)", "not portable (ms)"
-        rows[row.processor] = dict(zip(names, map(measurements.median, times), strict=True))
-        here, faster = map(statistics.median, times)
-        rows[row.processor]["cost"] = f"{here / faster - 1:.0%}"
-    return to_markdown(frame(rows, "training step of the default network on"), {})
 
 
 def draw_images(scores: Scores, presets: Presets) -> None:
