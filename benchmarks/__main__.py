@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 from benchmarks.measure import cell
-from benchmarks.rows import commands, gpu, training_step
+from benchmarks.rows import commands, training_step
 from tools import measurements
 from tools.markdown import insert_tables
 
-BENCHMARKS = {"training_step": training_step, "gpu": gpu, "commands": commands}
+BENCHMARKS = {"training_step": training_step, "commands": commands}
 
 
 def main(names: list[str]) -> None:

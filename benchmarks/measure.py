@@ -6,10 +6,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-
-from dvc.utils.hydra import apply_overrides
 
 from tools.command import clone_head
 from tools.measurements import Values, median
@@ -25,11 +23,10 @@ def seconds(folder: Path, *command: str) -> float:
 
 
 @contextlib.contextmanager
-def clone(*stages: str, changes: Sequence[str] = ()) -> Iterator[Path]:
-    """A clone of the last commit with changes as of `-S`, in which the given stages have run."""
+def clone(*stages: str) -> Iterator[Path]:
+    """A clone of the last commit, in which the given stages have run."""
     with tempfile.TemporaryDirectory() as parent:
-        folder = clone_head(Path(parent, "clone"))
-        apply_overrides(folder / "params.yaml", list(changes))
+        clone_head(folder := Path(parent, "clone"))
         if stages:
             seconds(folder, "dvc", "repro", *stages)
         yield folder

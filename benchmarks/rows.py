@@ -6,7 +6,6 @@ from pathlib import Path
 
 from benchmarks.measure import alternately, clone, ratio, seconds
 from denoiser.base.devices import query_gpus
-from tools.experiment import overrides
 from tools.measurements import Row
 
 
@@ -29,20 +28,6 @@ def step(folder: Path, kind: str) -> float:
     command = ["python", "-m", "benchmarks.trainers", kind]
     done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
     return float(done.stdout.splitlines()[-1])
-
-
-def gpu() -> list[Row]:
-    """The whole stage `train` of two presets; no rows without a GPU."""
-    runs = {
-        "100 epochs of the guide's network": ["train.epochs=100", "train.patience=null"],
-        "first epoch of `unet`, with start and validation": [*overrides("unet"), "train.epochs=1"],
-    }
-    rows = []
-    for work, changes in runs.items() if query_gpus("name") else ():
-        with clone("add_noise", changes=changes) as folder:
-            train = partial(seconds, folder, "python", "-m", "stages", "train")
-            rows.append(Row(work, "s", alternately({"here": train})["here"]))
-    return rows
 
 
 def commands() -> list[Row]:

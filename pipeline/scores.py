@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from denoiser.base.images import SSIM_WINDOW, Float32, Float64
+from denoiser.base.images import Float32, Float64
 
 Scores = dict[str, Float64]  # one array of shape (n,) per metric
 
+SSIM_WINDOW = 11  # pixels: the side of the window of SSIM, 3.5 σ in each direction
 MAX_PSNR = 100.0  # dB; the PSNR of identical images would be infinite
 
 

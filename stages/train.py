@@ -18,7 +18,11 @@ def main() -> None:
     model_params, train = params.read(params.Model), params.read(params.Train)
     noise_params, runtime = params.read(params.Noise), params.read(params.Runtime)
     noisy, clean, noisy_val, clean_val = (npy.open_npy(path) for path in DATA)
-    check_sizes(train, len(clean), min(clean.shape[1:3]))
+    if train.batch_size > len(clean):
+        raise InputError(
+            f"{params.FILE}: train.batch_size is {train.batch_size}, "
+            f"but there are {len(clean)} training images"
+        )
     portable = runtime.portable and backend.portable(model_params.kind, train.precision)
     device = start_keras(runtime, train, portable, len(clean_val))
     shared = model_params, train, noise_params, runtime.backend, portable, device
@@ -42,20 +46,6 @@ def main() -> None:
         keras_files.save_model(network, keras_files.AUTOENCODER)
         checkpoints.remove()
     cluster.leave()
-
-
-def check_sizes(train: params.Train, count: int, side: int) -> None:
-    """Raises InputError if there are too few training images, or if they are too small."""
-    if train.batch_size > count:
-        raise InputError(
-            f"{params.FILE}: train.batch_size is {train.batch_size}, "
-            f"but there are {count} training images"
-        )
-    if side < (least := LOSSES[train.loss].min_side):
-        raise InputError(
-            f"{params.FILE}: train.loss is '{train.loss}', which needs images of at least "
-            f"{least}x{least} pixels"
-        )
 
 
 def start_keras(

@@ -64,10 +64,10 @@ SECTIONS = {
     "noise": "kind=gaussian amount=[0.1,0.9] clip=false seed=1",
     "baselines": "methods=[tv,ridge] pca_components=32",
     "model": "kind=unet encoder=[256,64] decoder=[] filters=[8,16] convolutions=1 block=2 "
-    "activation=gelu residual=true standardize=true",
+    "activation=silu residual=true standardize=true",
     "train": "start=data/mine.onnx epochs=3 batch_size=64 optimizer=adamw learning_rate=1e-4 "
     "schedule=cosine warmup=0.1 weight_decay=0.01 loss=psnr fresh_noise=true "
-    "augment.flip=true augment.rotate=true augment.gray=0.5 augment.shift=2 patience=null "
+    "augment.flip=true augment.rotate=true augment.gray=0.5 patience=null "
     "precision=mixed_bfloat16 seed=1",
     "runtime": "backend=jax device=cpu portable=false",
     "predict": "ensemble=true",

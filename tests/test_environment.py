@@ -24,13 +24,6 @@ def test_missing_packages_untracked_files_and_null_paths_are_reported(tmp_path: 
     output = clone.fail(str(tmp_path / "empty/bin/python"), "-m", "stages", "check")
     assert output.startswith("check: No module named '")
     assert ". .venv/bin/activate" in output
-    noise = clone.folder / "pipeline/base/noise.py"
-    code = noise.read_text()
-    for statement in ("import denoiser.new", "from denoiser import new"):
-        noise.write_text(f"{statement}\n{code}")
-        output = clone.fail("python", "-m", "stages", "check")
-        assert "run `git add` for the new module" in output
-    noise.write_text(code)
     write_csv(clone.folder / "data/mine/train.csv", 20, 28)
     change = "load.train=data/mine/train.csv"
     output = clone.fail("dvc", "exp", "run", "--temp", "-S", change, "check")
@@ -63,11 +56,6 @@ def test_setup_installs_cuda_if_there_is_an_nvidia_driver(tmp_path: Path) -> Non
     (clone.folder / ".venv/pipeline").write_text("0\n")
     assert "Nothing to be done" in clone.run("make", "--dry-run", "setup", "GPU=0")
     assert installs_cuda("GPU=1")
-
-
-def test_make_runs_every_command_in_a_shell_which_finds_the_tools_of_the_environment() -> None:
-    """Make 3.81 of macOS looks up a command in its PATH, unless SHELL differs from /bin/sh."""
-    assert "\nSHELL := /bin/bash\n" in Clone(ROOT).run("make", "--dry-run", "-p", "help")
 
 
 @pytest.mark.parametrize(("answer", "size"), [("[N/A]", 0), ("300", 100 * 2**20)])

@@ -1,14 +1,11 @@
-"""Sharing through git and a folder; projects in a subfolder and in a shallow clone."""
+"""Sharing through git and a folder; a shallow clone."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.conftest import Clone
-from tools import experiment
-from tools.command import clone_head, read_committed
 
 
 @pytest.mark.slow
@@ -33,34 +30,6 @@ def test_sharing(digits: Clone, tmp_path: Path) -> None:
         received, sent = (np.load(clone.folder / name) for clone in (receiver, digits))
         np.testing.assert_array_equal(received, sent)
     assert "Running stage" not in receiver.run("dvc", "repro")
-
-
-@pytest.mark.slow
-def test_the_tools_work_in_a_subfolder(
-    digits: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    repository, folder = tmp_path / "repository", tmp_path / "repository/ml/my denoiser"
-    folder.mkdir(parents=True)
-    clone = Clone.with_cache_of(folder, digits)
-    shutil.move(folder / ".git", repository)
-    preset = "# Without baselines, so that none is the best.\n- baselines.methods=[]\n"
-    (folder / "presets/tiny.yaml").write_text(preset)
-    clone.commit("The project in a subfolder")
-    clone.run("python", "-m", "tools.experiment", "tiny")
-    scores = experiment.read_rows(folder / experiment.SCORES).set_index("preset").loc["tiny"]
-    assert sorted(scores["method"]) == ["clean", "model", "noisy input"]
-    images = folder / "presets/images/tiny.png"
-    images.unlink()  # it exists
-    monkeypatch.chdir(folder)
-    # The commit of the experiment again, but with DVC's root above the project.
-    clone.run("git", "checkout", "-q", experiment.commit_of("tiny"), "--", ".")
-    shutil.move(".dvc", repository)
-    clone.commit("The experiment")
-    experiment.store("tiny", "HEAD")
-    assert images.exists()
-    project = clone_head(tmp_path / "clone")
-    assert project == tmp_path / "clone/ml/my denoiser"
-    assert (project / "params.yaml").read_text() == read_committed("HEAD", "params.yaml")
 
 
 def test_a_shallow_clone_is_rejected(tmp_path: Path) -> None:

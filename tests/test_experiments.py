@@ -116,13 +116,15 @@ def test_make_experiment_stores_scores_and_images(
     """Of a preset with the name of a model of the package, which is replaced."""
     clone = Clone.with_cache_of(tmp_path, digits)
     path = tmp_path / "presets/document.yaml"
-    path.write_text("# A description.\n- plot.images=4\n- train.epochs=1\n")
+    path.write_text(
+        "# Without baselines.\n- baselines.methods=[]\n- plot.images=4\n- train.epochs=1\n"
+    )
     output = clone.run("python", "-m", "tools.experiment", "document")
     assert "dvc exp apply document" in output
     assert clone.read_params()["plot"]["images"] == 2  # the workspace is unchanged
     table = pd.read_csv(tmp_path / experiment.SCORES)
     before = pd.read_csv(ROOT / experiment.SCORES)
-    assert len(table) == (before["preset"] != "document").sum() + 6
+    assert len(table) == (before["preset"] != "document").sum() + 3
     rows = table[table["preset"] == "document"].set_index("method")
     assert (rows["commit"] == clone.run("git", "rev-parse", "--short=7", "HEAD").strip()).all()
     assert rows.loc["model", "epochs"] == 1
@@ -145,7 +147,7 @@ def test_make_experiment_stores_scores_and_images(
     assert rows.loc["model", "accuracy"] == accuracy["denoised"]
     assert rows.loc["clean", "accuracy"] == accuracy["clean"]
 
-    for method, name in (("original", "split/x_test"), ("ridge", "baselines/ridge")):
+    for method, name in (("original", "split/x_test"), ("noisy input", "noisy/x_test")):
         expected = np.load(f"data/{name}.npy")[:10]
         np.testing.assert_allclose(images[method], expected, atol=0.5 / 255 + 1e-6)
 

@@ -40,7 +40,7 @@ noise.amount=[0.1,101]  noise.amount=[0.9,0.1]  noise.clip=1
 model.encoder=[]  model.encoder=[64,0]  model.encoder=64  model.filters=[]  model.filters=[1,2]
 model.convolutions=0  model.block=0
 train.epochs=0  train.epochs=1.5  train.epochs=true  train.learning_rate=0  train.loss=1
-train.warmup=1  train.weight_decay=-1  train.augment.flip=1  train.augment.shift=-1
+train.warmup=1  train.weight_decay=-1  train.augment.flip=1
 train.patience=0  runtime.portable=1  predict.ensemble=8
 robustness.images=0  robustness.amounts.masking=[1.1]  robustness.amounts.uniform=[]
 robustness.amounts.uniform=[-1]  classifier.epochs=0  plot.images=101
@@ -64,7 +64,7 @@ NAMES = """
 +train.epoch=3  train.epoch is not a parameter (did you mean 'epochs'?)
 +load.train_csv=a.csv  load.train_csv is not a parameter (did you mean 'train'?)
 +plot.size=3  plot.size is not a parameter
-~train.augment.shift  train.augment.shift is missing
+~train.augment.gray  train.augment.gray is missing
 model.kind=u-net  model.kind: 'u-net' is not one of dense, conv, unet (did you mean 'unet'?)
 """
 

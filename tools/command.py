@@ -1,7 +1,4 @@
-"""Runs other programs, reads and clones commits of the project, and edits params.yaml.
-
-The project may be a subfolder of its Git repository: paths of commits start with `./`.
-"""
+"""Runs other programs, reads and clones commits of the project, and edits params.yaml."""
 
 import os
 import subprocess
@@ -26,7 +23,7 @@ def output(*command: str) -> str:
 
 def read_committed(revision: str, path: str) -> str:
     """The text of a file of the project in a commit."""
-    return output("git", "show", f"{revision}:./{path}")
+    return output("git", "show", f"{revision}:{path}")
 
 
 def read_cached(commit: str, path: str) -> bytes:
@@ -34,10 +31,8 @@ def read_cached(commit: str, path: str) -> bytes:
 
     Raises InputError if the cache does not contain it.
     """
-    # The API of DVC expects a path from the root of the repository, not from the current folder.
-    prefix = output("git", "rev-parse", "--show-prefix").rstrip("\n")
     try:
-        content: bytes = dvc.api.read(prefix + path, rev=commit, mode="rb")
+        content: bytes = dvc.api.read(path, rev=commit, mode="rb")
     except DvcException as error:
         raise InputError(
             f"{path} of {commit[:7]} is not in DVC's cache: run the experiment again, or `dvc pull`"
@@ -45,17 +40,16 @@ def read_cached(commit: str, path: str) -> bytes:
     return content
 
 
-def clone_head(folder: Path) -> Path:
-    """Clones the last commit into a new folder; returns the project's folder in the clone.
+def clone_head(folder: Path) -> None:
+    """Clones the last commit into a new folder.
 
     From then on, Git variables of the environment have no effect. A hook of Git sets some, which
     would direct Git in the clone to this repository.
     """
-    root, prefix = (output("git", "rev-parse", f"--show-{name}") for name in ("toplevel", "prefix"))
+    root = output("git", "rev-parse", "--show-toplevel").rstrip("\n")
     for name in output("git", "rev-parse", "--local-env-vars").split():
         os.environ.pop(name, None)
-    output("git", "clone", "--quiet", root.rstrip("\n"), str(folder))
-    return folder / prefix.rstrip("\n")
+    output("git", "clone", "--quiet", root, str(folder))
 
 
 def set_params(folder: Path, **sections: dict[str, Any]) -> None:

@@ -118,7 +118,7 @@ def check_repository() -> None:
             "this clone is shallow, so DVC would not record the experiment: "
             "run `git fetch --unshallow` first"
         )
-    changed = output("git", "diff", "--name-only", "--relative", "HEAD", "--", *INPUTS).split()
+    changed = output("git", "diff", "--name-only", "HEAD", "--", *INPUTS).split()
     if changed:
         raise InputError(
             f"{', '.join(changed)}: commit these changes, or restore the files, because the scores "

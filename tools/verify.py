@@ -55,7 +55,7 @@ class Result(NamedTuple):
 def main() -> None:
     quick, update = (flag in sys.argv for flag in ("--quick", "--update"))
     with tempfile.TemporaryDirectory() as folder:
-        clone = clone_head(Path(folder))
+        clone_head(clone := Path(folder, "clone"))
         if update:
             recompute(clone, QUICK_PARAMS)
             result = Result.of_run(clone)._asdict()

@@ -34,8 +34,8 @@ class DeviceGenerator(keras.random.SeedGenerator):
     def standard_normal(self, size: Any, dtype: Any = None) -> Any:
         return keras.random.normal(size, dtype=dtype, seed=self)
 
-    def integers(self, low: int, high: int, size: Any, endpoint: bool = False) -> Any:
-        return keras.random.randint(size, low, high + endpoint, seed=self)
+    def integers(self, low: int, high: int, size: Any) -> Any:
+        return keras.random.randint(size, low, high, seed=self)
 
     def poisson(self, rates: Any) -> Any:
         """Poisson numbers, float32, of the same shape as the rates."""

@@ -33,8 +33,6 @@ def export_network(
         height = width = None
     else:
         metadata["side"] = str(height)
-    if params["activation"] == "gelu":
-        params = {**params, "activation": gelu}
     network = networks.build((height, width, channels), **params)
     network.set_weights(trained.get_weights())
     network(network.inputs[0])  # Keras does not export a network that was never called
@@ -47,13 +45,6 @@ def export_network(
         onnx.helper.set_model_props(model, dict(sorted(metadata.items())))
         onnx.checker.check_model(model)
         onnx.save(model, temporary)
-
-
-def gelu(x: Any) -> Any:
-    """The function of Keras, which uses an operation that the converter lacks."""
-    from keras import ops
-
-    return x * (0.5 + 0.5 * ops.erf(x * 0.5**0.5))
 
 
 def normalize(model: Any) -> None:

@@ -12,7 +12,6 @@ Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Network = Callable[[Float32], Float32]  # denoises images of shape (n, height, width, channels)
 
-SSIM_WINDOW = 11  # pixels: the side of the window of SSIM, 3.5 σ in each direction
 COLORS = {"gray": 1, "rgb": 3}  # the number of channels
 
 

@@ -99,7 +99,6 @@ class Augment(Section):
     flip: bool
     rotate: bool
     gray: Annotated[float, Field(ge=0, le=1)]
-    shift: Annotated[int, Field(ge=0, le=255)]
 
 
 class Train(Section):

@@ -13,6 +13,12 @@ from typing import NoReturn
 
 from denoiser.base.errors import InputError
 
+CODE = {
+    "denoiser",
+    "pipeline",
+    "stages",
+    "training",
+}  # whose missing modules are faults of the code
 PARENT = os.getppid()  # read before the slow imports of a stage
 
 
@@ -65,20 +71,12 @@ def run_main(main: Callable[[], None], name: str | None = None) -> int:
 
 
 def describe_missing(error: ImportError) -> str:
-    """The error and the remedy for a missing package or an untracked module, else ''."""
-    name = error.name or ""
-    # `from package import module` names the package, which exists.
-    if not (isinstance(error, ModuleNotFoundError) or hasattr(sys.modules.get(name), "__path__")):
-        return ""
-    if name.partition(".")[0] not in {"denoiser", "pipeline", "stages", "training"}:
+    """The error and the remedy for a missing package, else ''."""
+    package = (error.name or "").partition(".")[0]
+    if isinstance(error, ModuleNotFoundError) and package not in CODE:
         return (
             f"{error} in {sys.prefix}: run `make setup`, then activate the environment: "
             ". .venv/bin/activate"
-        )
-    if ".dvc" in Path.cwd().parts:
-        return (
-            f"{error}. Experiments with --temp or --queue contain only files that Git tracks: "
-            "run `git add` for the new module"
         )
     return ""
 

@@ -14,7 +14,7 @@ import numpy as np
 Model: TypeAlias = Any  # a keras.Model
 Shape = Sequence[int | None]  # height, width, channels
 
-ACTIVATIONS = ("relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid")
+ACTIVATIONS = ("relu", "leaky_relu", "elu", "selu", "silu", "tanh", "sigmoid")
 
 
 class Network(NamedTuple):
