@@ -5,12 +5,14 @@ from collections.abc import Callable
 from typing import Any
 
 from denoiser.base.errors import InputError
+from denoiser.base.images import Float32
 from pipeline.base import noise, npy, params
 from training import checkpoints, optimizers, start
 from training.base import backend, cluster, keras_files, networks
 from training.epoch_log import EpochLog
 from training.losses import LOSSES
 
+START_IMAGES = 32  # by which the filters of a start with more filters are chosen
 DATA = [f"data/{kind}/x_{split}.npy" for split in ("train", "val") for kind in ("noisy", "split")]
 
 
@@ -30,7 +32,7 @@ def main() -> None:
     key = checkpoints.key(files, *shared)
     checkpoint = cluster.resume(key, checkpoints.load(key))
 
-    network, model = build(clean.shape, model_params, train)
+    network, model = build(noisy, model_params, train)
     from training.loops import Loop  # imports Keras
 
     settings = loop_settings(model_params, train, noise_params, device)
@@ -67,7 +69,7 @@ def start_keras(
     return f"{devices} x {device}" if devices > 1 else device
 
 
-def build(shape: tuple[int, ...], model: params.Model, train: params.Train) -> tuple[Any, Any]:
+def build(images: Float32, model: params.Model, train: params.Train) -> tuple[Any, Any]:
     """A new network for images of shape (n, height, width, channels), and a model to train it."""
     import keras
 
@@ -75,12 +77,13 @@ def build(shape: tuple[int, ...], model: params.Model, train: params.Train) -> t
 
     keras.utils.set_random_seed(train.seed)
     keras.config.set_dtype_policy(train.precision)
-    network = networks.build(shape[1:], **dict(model))
+    network = networks.build(images.shape[1:], **dict(model))
     if start.is_model(train.start):
-        start.set_weights(network, train.start)
+        some = images[:: -(-len(images) // START_IMAGES)]
+        start.set_weights(network, dict(model), train.start, some)
     # The last, smaller batch of an epoch needs an image for each device.
     devices = cluster.device_count()
-    steps = train.epochs * ((shape[0] + train.batch_size - devices) // train.batch_size)
+    steps = train.epochs * ((len(images) + train.batch_size - devices) // train.batch_size)
     warmup = round(train.warmup * steps)
     rate = optimizers.schedule(train.schedule, train.learning_rate, warmup, steps)
     loss = LOSSES[train.loss].function

@@ -289,13 +289,6 @@ def test_standard_output_that_is_closed_is_reported_in_one_line(closed: bool) ->
     assert line.startswith("photo.png: standard output cannot be written: ")
 
 
-def test_a_terminal_shows_progress(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    save("photo.png", "L", (200, 300))
-    assert run("photo.png -o clean.png") == []
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    assert re.search(r"photo.png: +0%.*60.0k", "".join(run("photo.png -o clean.png")))
-
-
 # Options
 
 

@@ -4,15 +4,12 @@ import gzip
 import os
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
 from denoiser.base.errors import InputError
 from stages import add_noise, evaluate, split, train
-from tests.conftest import error_line, run_python, run_stage, write_csv
-
-GIGABYTE = 1 << 30
+from tests.conftest import error_line, run_python, write_csv
 
 
 class Bomb:
@@ -41,23 +38,6 @@ def test_a_pickle_is_not_loaded_and_memory_is_not_allocated_for_a_false_size(noi
         Path(path).write_bytes(content)
 
 
-def test_code_in_a_model_is_not_run(noisy: Path) -> None:
-    def explode(x: object) -> object:
-        Path("exploded").mkdir()
-        return x
-
-    model = keras.Sequential([keras.Input((12, 12, 1)), keras.layers.Lambda(lambda x: explode(x))])
-    Path("exploded").rmdir()  # building the model has created it
-    path = Path("models/autoencoder.keras")
-    path.parent.mkdir()
-    model.save(path)
-    for content in (path.read_bytes(), b"PK\x03\x04"):  # the latter is a broken archive
-        path.write_bytes(content)
-        assert error_line(run_stage("predict")).startswith(f"predict: {path} cannot be loaded")
-    assert not Path("exploded").exists()
-    assert not Path("data/denoised").exists()
-
-
 LOAD_AND_PRINT_PEAK_MEMORY = """
 import re, sys
 from pipeline.base.process import run_main
@@ -70,19 +50,15 @@ sys.exit(status)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no peak memory in /proc")
-@pytest.mark.parametrize("kind", ["gzip bomb", "line of 1 GB"])
-def test_load_needs_little_memory_for_any_file(workspace: Path, kind: str) -> None:
+def test_load_needs_little_memory_for_any_file(workspace: Path) -> None:
+    """A line of one gigabyte, compressed to one megabyte."""
     path = Path("data/raw/train.csv")
     write_csv(Path("data/raw/test.csv"), 3)
-    if kind == "gzip bomb":
-        with gzip.open(path, "wb", compresslevel=6) as archive:
-            archive.write(b"label,pixel1\n")
-            for _ in range(GIGABYTE >> 20):
-                archive.write(b"1" * (1 << 20))
-        assert path.stat().st_size < 2 << 20
-    else:
-        path.write_bytes(b"label,pixel1\n")
-        os.truncate(path, GIGABYTE)  # zeros that take no space on the disk
+    with gzip.open(path, "wb", compresslevel=6) as archive:
+        archive.write(b"label,pixel1\n")
+        for _ in range(1024):
+            archive.write(b"1" * (1 << 20))
+    assert path.stat().st_size < 2 << 20
     done = run_python("-c", LOAD_AND_PRINT_PEAK_MEMORY)
     assert error_line(done).startswith("load: data/raw/train.csv: ")
     assert int(done.stdout) < 400_000  # kB

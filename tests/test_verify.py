@@ -51,13 +51,6 @@ def test_a_clone_in_a_hook_of_git_leaves_the_commit_alone(tmp_path: Path) -> Non
     assert (tmp_path / "new/README.md").exists()
 
 
-def test_line_ends_do_not_depend_on_the_configuration_of_git(tmp_path: Path) -> None:
-    clone = Clone.of_workspace(tmp_path / "clone")
-    clone.run("git", "clone", "-q", "-c", "core.autocrlf=true", ".", str(tmp_path / "new"))
-    for name in ("params.yaml", "pipeline/base/noise.py", "metrics/evaluation.json"):
-        assert (tmp_path / "new" / name).read_bytes() == (clone.folder / name).read_bytes()
-
-
 @pytest.mark.slow
 def test_verify_computes_in_spite_of_a_cache_of_the_user(digits: Clone, tmp_path: Path) -> None:
     """With that cache, DVC would restore all outputs from its run cache."""

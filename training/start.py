@@ -1,8 +1,13 @@
 """Reads the weights that a training starts from."""
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from denoiser.base.errors import InputError
+from denoiser.base.images import Float32
+from training.base import networks
 
 
 def is_model(path: str) -> bool:
@@ -10,10 +15,11 @@ def is_model(path: str) -> bool:
     return path.endswith(".onnx")
 
 
-def set_weights(network: Any, path: str) -> None:
+def set_weights(network: Any, params: Mapping[str, Any], path: str, images: Float32) -> None:
     """Gives a convolutional network the weights of an ONNX file of `export_network`.
 
-    Raises InputError if the file has weights of other shapes, or none.
+    `params` is the section `model` with which the network was built. The network in the file may
+    have more filters, see `copy_strongest`. Raises InputError if its weights do not fit.
     """
     import onnx
 
@@ -24,9 +30,45 @@ def set_weights(network: Any, path: str) -> None:
         if node.op_type in ("Conv", "ConvTranspose"):
             _, kernel, bias = node.input
             weights += [arrays[kernel].transpose(2, 3, 1, 0), arrays[bias]]  # as Keras stores them
-    if [array.shape for array in weights] != [array.shape for array in network.get_weights()]:
+    biases = weights[1::2] if params["block"] == 1 else weights[3::2]  # of the 3x3 convolutions
+    counts = [len(bias) for bias in biases[:: params["convolutions"]]][: len(params["filters"])]
+    wide = networks.build(network.input_shape[1:], **{**params, "filters": counts})
+    shapes = [array.shape for array in wide.get_weights()]
+    enough = all(map(np.greater_equal, counts, params["filters"]))
+    if not enough or [array.shape for array in weights] != shapes:
         raise InputError(
             f"params.yaml: train.start is {path}, a network with weights of other shapes: set the "
-            "section model to the parameters with which it was trained"
+            "section model to the parameters with which it was trained; fewer filters are possible"
         )
-    network.set_weights(weights)
+    wide.set_weights(weights)
+    copy_strongest(wide, network, images)
+
+
+def copy_strongest(wide: Any, narrow: Any, images: Float32) -> None:
+    """Copies the weights of a network to a network with fewer filters.
+
+    Of each layer, the filters whose output for the images has the largest mean square are kept, a
+    criterion of Molchanov et al., "Pruning convolutional neural networks for resource efficient
+    inference", 2017. A short training then adapts the weights.
+    """
+    import keras
+
+    layers = list(zip(wide.layers, narrow.layers, strict=True))[1:]  # without the input
+    outputs = keras.Model(wide.input, [layer.output for layer, _ in layers])(images)
+    kept = {id(wide.input): np.arange(images.shape[3])}  # the channels of each tensor
+    for (layer, target), output in zip(layers, outputs, strict=True):
+        inputs = layer.input if isinstance(layer.input, list) else [layer.input]
+        channels = kept[id(inputs[0])]
+        if isinstance(layer, keras.layers.Concatenate):
+            offset = inputs[0].shape[3]
+            channels = np.concatenate([channels, offset + kept[id(inputs[1])]])
+        if layer.weights:
+            kernel, bias = layer.get_weights()
+            strength = np.square(np.asarray(output, np.float32)).mean(axis=(0, 1, 2))
+            strongest = np.sort(np.argsort(-strength, kind="stable")[: target.bias.shape[0]])
+            axes = (3, 2) if isinstance(layer, keras.layers.Conv2DTranspose) else (2, 3)
+            for axis, indices in zip(axes, (channels, strongest), strict=True):
+                kernel = kernel.take(indices, axis)
+            target.set_weights([kernel, bias[strongest]])
+            channels = strongest
+        kept[id(layer.output)] = channels
