@@ -49,7 +49,7 @@ class Denoiser:
     is not a denoiser, or if the device is "gpu" and cannot be used.
 
     `metadata` is the text that the file contains: `channels` (1 or 3), `noise` and `data` of the
-    training, and `side`, of square images, or `scale`, `radius` and `block`, of images of any size
+    training, and `side`, of square images, or `scale` and `radius`, of images of any size
     (see `tiles.convolve`). `warning` says why ONNX Runtime, if it is built for GPUs, uses none.
     """
 
@@ -74,7 +74,6 @@ class Denoiser:
             self.side = int(self.metadata.get("side", 0))
             reach = {"scale": self.side, "radius": 0} if self.side else self.metadata
             self.scale, self.radius = int(reach["scale"]), int(reach["radius"])
-            self.block = int(self.metadata.get("block", 1))  # not in older files
         except (KeyError, ValueError) as error:
             raise InputError(
                 f"{model} is not a denoiser of this project (its metadata differ): pass another"
@@ -143,7 +142,7 @@ class Denoiser:
                 "convolutional network, which denoises images of any size (model.kind=unet)"
             )
         top = 0
-        for band in tiles.convolve(image, denoise, self.scale, self.radius, self.block, progress):
+        for band in tiles.convolve(image, denoise, self.scale, self.radius, progress):
             rows = image[top : top + len(band)]
             top += len(band)
             mixed = band if strength == 1 else (1 - strength) * rows + strength * band

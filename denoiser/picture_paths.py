@@ -1,7 +1,6 @@
 """The input and output paths of the command line."""
 
 import os
-import tempfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -178,27 +177,12 @@ def check_file(output: str) -> None:
     format_of(output)
     if not Path(output).parent.is_dir():
         raise InputError(f"{output}: the folder does not exist; create it first")
-    check_writable(Path(output).parent)
 
 
 def check_folder(output: str) -> None:
-    """Raises InputError if `output` cannot be a folder to write to."""
+    """Raises InputError if `output` cannot be a folder."""
     if output == "-" or (Path(output).exists() and not Path(output).is_dir()):
         raise InputError(f"{output}: if the input is a folder, the output must be a folder")
-    check_writable(Path(output))
-
-
-def check_writable(folder: Path) -> None:
-    """Raises InputError if a folder, or the closest one above it that exists, is read-only."""
-    path = folder.absolute()
-    existing = next(above for above in (path, *path.parents) if above.exists())
-    try:
-        tempfile.TemporaryFile(dir=existing).close()  # os.access is not reliable
-    except OSError as error:
-        raise InputError(
-            f"{folder}: the folder cannot be written to ({os.strerror(error.errno or 0).lower()}); "
-            "choose another output"
-        ) from error
 
 
 def identity(path: str) -> tuple[int, int] | None:

@@ -16,7 +16,7 @@ TILE = 768  # the maximum side in blocks of the tiles of `convolve`, approximate
 
 
 def convolve(
-    image: Float32, network: Network, scale: int, radius: int, block: int, progress: Progress
+    image: Float32, network: Network, scale: int, radius: int, progress: Progress
 ) -> Iterator[Float32]:
     """Denoises an image with a network of any size; yields bands of rows from top to bottom.
 
@@ -27,7 +27,7 @@ def convolve(
     """
     height, width, _ = image.shape
     margin = round_up(radius, scale)
-    limit = max(round_up(TILE * block, scale), 4 * margin)
+    limit = max(round_up(TILE, scale), 4 * margin)
     full_height, full_width = round_up(height, scale), round_up(width, scale)
     tile_height, lines = spans(full_height, limit, margin, scale)
     tile_width, columns = spans(full_width, limit, margin, scale)

@@ -63,7 +63,7 @@ SECTIONS = {
     "split": "validation_fraction=0.1 validation_pictures=['*a*'] seed=1",
     "noise": "kind=gaussian amount=[0.1,0.9] clip=false seed=1",
     "baselines": "methods=[tv,ridge] pca_components=32",
-    "model": "kind=unet encoder=[256,64] decoder=[] filters=[8,16] convolutions=1 block=2 "
+    "model": "kind=unet encoder=[256,64] decoder=[] filters=[8,16] convolutions=1 "
     "activation=silu residual=true standardize=true",
     "train": "start=data/mine.onnx epochs=3 batch_size=64 optimizer=adamw learning_rate=1e-4 "
     "schedule=cosine warmup=0.1 weight_decay=0.01 loss=psnr fresh_noise=true "

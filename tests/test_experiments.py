@@ -130,9 +130,8 @@ def test_make_experiment_stores_scores_and_images(
     assert rows.loc["model", "epochs"] == 1
     duration: Any = rows.loc["model", "minutes"]
     assert 0 < duration < 5
-    robustness = pd.read_csv(tmp_path / experiment.ROBUSTNESS)
-    tiny = robustness[robustness["preset"] == "document"]
-    assert tiny[["kind", "amount"]].to_numpy().tolist() == [["uniform", 0.5]]
+    robustness = pd.read_csv(tmp_path / experiment.ROBUSTNESS).set_index("preset")
+    assert robustness.loc["document", "amount"] == 0.5
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(experiment, "FOLDER", tmp_path / "denoiser/models")
@@ -208,7 +207,6 @@ def test_scores_of_uncommitted_parameters_code_or_data_are_not_stored(tmp_path: 
     assert clone.run("git", "status", "--short", "presets") == ""
 
 
-@pytest.mark.parametrize("name", ["", "unett"])
-def test_an_unknown_preset_is_rejected(name: str) -> None:
-    output = Clone(ROOT).fail("python", "-m", "tools.experiment", name)
-    assert f"NAME={name}: NAME is one of blind, conv, " in output
+def test_an_unknown_preset_is_rejected() -> None:
+    output = Clone(ROOT).fail("python", "-m", "tools.experiment", "unett")
+    assert "NAME=unett: NAME is one of blind, conv, " in output

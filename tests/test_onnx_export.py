@@ -39,7 +39,7 @@ def test_a_dense_network_gives_the_same_results(tmp_path: Path, activation: str)
 
 @pytest.mark.parametrize(
     ("kind", "params"),
-    [("conv", {"convolutions": 2}), ("unet", {"residual": True}), ("unet", {"block": 2})],
+    [("conv", {"convolutions": 2}), ("unet", {"residual": True})],
 )
 def test_tiles_of_an_exported_network_give_the_results_of_keras(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, params: dict[str, Any]
@@ -53,7 +53,7 @@ def test_tiles_of_an_exported_network_give_the_results_of_keras(
     assert np.ptp(expected) > 0.01
     np.testing.assert_allclose(denoiser(image), np.clip(expected, 0, 1), atol=1e-5)
     scale, radius = map(str, networks.unet_reach(**PARAMS | params))
-    reach = {"scale": scale, "radius": radius, "block": str(params.get("block", 1))}
+    reach = {"scale": scale, "radius": radius}
     assert denoiser.metadata == METADATA | {"channels": "3"} | reach
 
 

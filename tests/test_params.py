@@ -38,7 +38,7 @@ split.validation_fraction=0  split.validation_fraction=1  split.validation_pictu
 noise.amount=-0.1  noise.amount='x'  noise.amount=25/0  noise.amount=nan  noise.amount=[0.9]
 noise.amount=[0.1,101]  noise.amount=[0.9,0.1]  noise.clip=1
 model.encoder=[]  model.encoder=[64,0]  model.encoder=64  model.filters=[]  model.filters=[1,2]
-model.convolutions=0  model.block=0
+model.convolutions=0
 train.epochs=0  train.epochs=1.5  train.epochs=true  train.learning_rate=0  train.loss=1
 train.warmup=1  train.weight_decay=-1  train.augment.flip=1
 train.patience=0  runtime.portable=1  predict.ensemble=8

@@ -28,16 +28,12 @@ def test_repro_creates_every_documented_file_and_a_second_one_runs_nothing(digit
     images, counts = digits.folder / "data/images", {"train": 1149, "val": 288, "test": 360}
     assert np.load(images / "train_images.npy").dtype == np.uint8
     assert np.load(images / "train_images.npy").shape == (1437, 28, 28, 1)
-    assert np.load(images / "test_labels.npy").shape == (360,)
     for folder in ("split", "noisy", "denoised"):
         for path in (digits.folder / "data" / folder).glob("x_*"):
             array = np.load(path)
             assert array.dtype == np.float32
             assert array.shape == (counts[path.stem[2:]], 28, 28, 1)
             assert 0 <= array.min() < array.max() <= 1
-    header, *rows = (digits.folder / "data/raw/test.csv").read_text().splitlines()
-    assert header.split(",") == ["label", *(f"pixel{number}" for number in range(1, 785))]
-    assert len(rows) == 360
 
 
 def test_the_best_epoch_is_kept_and_denoises(digits: Clone) -> None:

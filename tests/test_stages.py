@@ -296,14 +296,6 @@ def test_evaluate_scores_each_image_each_class_and_each_method(scored: Path) -> 
             assert table.loc[method, column] == pytest.approx(means[metric], abs=1e-4)
 
 
-def test_evaluate_names_a_useless_model(scored: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in SPLITS:
-        np.save(f"data/denoised/x_{name}.npy", np.load(f"data/noisy/x_{name}.npy"))
-    evaluate.main()
-    assert read_json("evaluation.json")["val"]["gain"] == {"psnr": 0}
-    assert "no better than its input: on val images" in capsys.readouterr().out
-
-
 def test_plot_draws_the_images_in_order_with_their_psnr(
     scored: Path, set_params: SetParams, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ import keras
 from training.base import networks
 
 PARAMS: dict[str, Any] = {"encoder": [16, 8], "decoder": [16], "filters": [4, 8], "convolutions": 1}
-PARAMS |= {"block": 1, "activation": "relu", "residual": False, "standardize": False}
+PARAMS |= {"activation": "relu", "residual": False, "standardize": False}
 
 
 def build(

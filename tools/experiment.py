@@ -58,11 +58,6 @@ def overrides(preset: str) -> list[str]:
     """The overrides of a preset, as arguments of `-S`, also those of presets that it names."""
     lines = list[str]()
     for line in yaml.safe_load((PRESETS / f"{preset}.yaml").read_text()):
-        if "=" not in line and line not in preset_names():
-            raise InputError(
-                f"{line!r} is neither an override, such as train.epochs=3, nor a preset: "
-                f"{', '.join(preset_names())}"
-            )
         lines += [line] if "=" in line else overrides(line)
     return lines
 
@@ -89,7 +84,8 @@ def run_experiment(name: str, changes: list[str]) -> float | None:
     Returns the minutes of its training, None if DVC had its result. Raises InputError if it fails.
     """
     check_repository()
-    remove_experiment(name)
+    # `dvc exp run` does not replace an experiment; with `--force` it reruns every stage.
+    subprocess.run(["dvc", "exp", "remove", "--quiet", name], stderr=subprocess.DEVNULL)
     flags = [word for change in changes for word in ("-S", change)]
     command = ["dvc", "exp", "run", "--temp", "--name", name, *flags]  # outside of the workspace
     starts = list[tuple[str, float]]()
@@ -124,14 +120,6 @@ def check_repository() -> None:
             f"{', '.join(changed)}: commit these changes, or restore the files, because the scores "
             "are stored as those of the last commit"
         )
-
-
-def remove_experiment(name: str) -> None:
-    """Removes an experiment if it exists.
-
-    `dvc exp run` does not replace an experiment; with `--force` it reruns every stage.
-    """
-    subprocess.run(["dvc", "exp", "remove", "--quiet", name], stderr=subprocess.DEVNULL)
 
 
 def commit_of(name: str) -> str:

@@ -18,7 +18,7 @@ def export_network(
 
     `params` is the section `model` with which the network was built. The file maps "noisy" to
     "denoised", both of shape (n, height, width, channels). Its metadata are `metadata`, `channels`,
-    and the `side` of the square images, or the `scale`, `radius` and `block` of a convolutional
+    and the `side` of the square images, or the `scale` and the `radius` of a convolutional
     network (see `networks.Network`). The bytes depend only on the arguments and the packages.
 
     Keras must run with TensorFlow, and its global dtype policy must be float32, the default.
@@ -29,7 +29,7 @@ def export_network(
     metadata = metadata | {"channels": str(channels)}
     if reach := networks.NETWORKS[params["kind"]].reach:
         scale, radius = reach(**params)
-        metadata |= {"scale": str(scale), "radius": str(radius), "block": str(params["block"])}
+        metadata |= {"scale": str(scale), "radius": str(radius)}
         height = width = None
     else:
         metadata["side"] = str(height)

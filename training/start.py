@@ -30,18 +30,17 @@ def set_weights(network: Any, params: Mapping[str, Any], path: str, images: Floa
         if node.op_type in ("Conv", "ConvTranspose"):
             _, kernel, bias = node.input
             weights += [arrays[kernel].transpose(2, 3, 1, 0), arrays[bias]]  # as Keras stores them
-    biases = weights[1::2] if params["block"] == 1 else weights[3::2]  # of the 3x3 convolutions
-    counts = [len(bias) for bias in biases[:: params["convolutions"]]][: len(params["filters"])]
-    wide = networks.build(network.input_shape[1:], **{**params, "filters": counts})
-    shapes = [array.shape for array in wide.get_weights()]
-    enough = all(map(np.greater_equal, counts, params["filters"]))
-    if not enough or [array.shape for array in weights] != shapes:
+    biases = weights[1 :: 2 * params["convolutions"]]  # of the first convolution per resolution
+    filters = [len(bias) for bias in biases[: len(params["filters"])]]
+    wide = networks.build(network.input_shape[1:], **{**params, "filters": filters})
+    try:
+        wide.set_weights(weights)
+        copy_strongest(wide, network, images)
+    except ValueError as error:
         raise InputError(
             f"params.yaml: train.start is {path}, a network with weights of other shapes: set the "
             "section model to the parameters with which it was trained; fewer filters are possible"
-        )
-    wide.set_weights(weights)
-    copy_strongest(wide, network, images)
+        ) from error
 
 
 def copy_strongest(wide: Any, narrow: Any, images: Float32) -> None:

@@ -89,7 +89,6 @@ class Model(Section):
     decoder: list[Units]
     filters: Annotated[list[Filters], Field(min_length=1, max_length=8)]
     convolutions: Annotated[int, Field(ge=1, le=64)]
-    block: Annotated[int, Field(ge=1, le=8)]
     activation: str
     residual: bool
     standardize: bool

@@ -68,16 +68,13 @@ def convolutional(
     residual: bool,
     standardize: bool,
     skips: bool,
-    block: int,
     **_: Any,
 ) -> Model:
     """A convolutional autoencoder; with `skips` a U-Net (Ronneberger et al., 2015).
 
     `filters` lists the filters per resolution, each half the previous one; `convolutions` is the
     number of 3x3 convolutions per resolution, on the way down and on the way up. With `skips`, the
-    convolutions on the way up also get the result of those on the way down. With a `block` above 1,
-    the first resolution is that of blocks of block x block pixels, as in FFDNet (Zhang et al.,
-    2018), but with learned kernels.
+    convolutions on the way up also get the result of those on the way down.
 
     With `residual`, the network predicts the noise and subtracts it from the image (Zhang et al.,
     "Beyond a Gaussian denoiser", 2017); the result may lie outside of [0, 1]. With `standardize`,
@@ -96,15 +93,13 @@ def convolutional(
         return x
 
     same = {"padding": "same", "kernel_initializer": "he_normal"}
-    scale = unet_reach(filters, convolutions, block)[0]
+    scale = unet_reach(filters, convolutions)[0]
     margins = [-(side or 0) % scale for side in shape[:2]]
     borders = [(margin // 2, margin - margin // 2) for margin in margins]
     noisy = image = keras.Input(shape, name="noisy")
     if any(margins):
         image = layers.ZeroPadding2D(borders, dtype="float32")(image)
     x, skip_features = image, []
-    if block > 1:
-        x = layers.Conv2D(filters[0], block, strides=block)(x)
     for width in filters[:-1]:
         skip_features.append(convolve(x, width))
         x = layers.AveragePooling2D(2)(skip_features[-1])
@@ -115,10 +110,7 @@ def convolutional(
     # float32 even in mixed precision, as in `dense`. A residual network starts as the identity:
     # with random noise to unlearn, the first steps can push all activations to zero for good.
     output = {"kernel_initializer": "zeros"} if residual else {"activation": "sigmoid"}
-    if block > 1:
-        x = layers.Conv2DTranspose(shape[2], block, strides=block, dtype="float32", **output)(x)
-    else:
-        x = layers.Conv2D(shape[2], 3, padding="same", dtype="float32", **output)(x)
+    x = layers.Conv2D(shape[2], 3, padding="same", dtype="float32", **output)(x)
     if residual:
         x = layers.Subtract(dtype="float32")([image, x])
     if any(margins):
@@ -126,23 +118,21 @@ def convolutional(
     return keras.Model(noisy, x, name="autoencoder")
 
 
-def unet_reach(filters: Sequence[int], convolutions: int, block: int, **_: Any) -> tuple[int, int]:
+def unet_reach(filters: Sequence[int], convolutions: int, **_: Any) -> tuple[int, int]:
     """The scale and the radius, in pixels, of a network built by `convolutional`.
 
     Except at the edges, a shift of the image by a multiple of the scale shifts the result equally.
     An output pixel depends only on input pixels within `radius` rows and columns.
     """
     halvings = len(filters) - 1
-    scale = block * 2**halvings
+    scale = 2**halvings
     output = np.arange(scale)  # pixels of a row; by symmetry, those to the right suffice
-    # The last pixel, or block, that affects each of them, at first in the layer before.
-    last = output + 1 if block == 1 else output // block
+    last = output + 1  # the last pixel that affects each of them, at first in the layer before
     for _level in range(halvings):
         last = (last + convolutions) // 2
     last += convolutions
     for _level in range(halvings):
         last = 2 * last + 1 + convolutions
-    last = block * last + block - 1
     return scale, int((last - output).max())
 
 
