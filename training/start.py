@@ -32,10 +32,12 @@ def set_weights(network: Any, params: Mapping[str, Any], path: str, images: Floa
             weights += [arrays[kernel].transpose(2, 3, 1, 0), arrays[bias]]  # as Keras stores them
     biases = weights[1 :: 2 * params["convolutions"]]  # of the first convolution per resolution
     filters = [len(bias) for bias in biases[: len(params["filters"])]]
-    wide = networks.build(network.input_shape[1:], **{**params, "filters": filters})
+    same, shape = filters == params["filters"], network.input_shape[1:]
+    source = network if same else networks.build(shape, **{**params, "filters": filters})
     try:
-        wide.set_weights(weights)
-        copy_strongest(wide, network, images)
+        source.set_weights(weights)
+        if not same:
+            copy_strongest(source, network, images)
     except ValueError as error:
         raise InputError(
             f"params.yaml: train.start is {path}, a network with weights of other shapes: set the "
