@@ -12,7 +12,7 @@ from denoiser.base.images import Float32, Network
 
 Progress = Callable[[int], object]  # is called with the number of pixels that were denoised
 
-TILE = 768  # the maximum side in blocks of the tiles of `convolve`, approximately
+TILE = 768  # the maximum side of a tile in pixels, approximately
 
 
 def convolve(
@@ -22,8 +22,8 @@ def convolve(
 
     The result equals that of one call with the whole image, padded at the bottom and right to a
     multiple of `scale` by mirroring. An output pixel depends on input pixels within `radius`, and
-    on its position modulo `scale`; so tiles overlap, and start at multiples of `scale`. A tile
-    has up to about TILE x TILE blocks of `block` x `block` pixels, which determine the memory.
+    on its position modulo `scale`; so tiles overlap, and start at multiples of `scale`. The size of
+    a tile, up to about TILE x TILE pixels, determines the memory.
     """
     height, width, _ = image.shape
     margin = round_up(radius, scale)
