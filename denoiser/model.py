@@ -76,7 +76,7 @@ class Denoiser:
             self.scale, self.radius = int(reach["scale"]), int(reach["radius"])
         except (KeyError, ValueError) as error:
             raise InputError(
-                f"{model} is not a denoiser of this project (its metadata differ): pass another"
+                f"{model} is not a denoiser of this project (its metadata differ): use another one"
             ) from error
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -94,7 +94,8 @@ class Denoiser:
         `ensemble`, the results for eight flips and rotations are averaged, in eight times the time.
         Raises ValueError for an image of mode I or F, if the array has another shape or dtype,
         values that are not finite or far above white, or if the strength is outside of [0, 1].
-        Raises InputError if ONNX Runtime fails, for example because of its memory.
+        Raises InputError if ONNX Runtime fails, for example because of its memory, or if the
+        network is dense and the image is not of its size.
         """
         if isinstance(image, Image.Image):
             pixels, alpha = pixels_of(image)

@@ -12,7 +12,7 @@ from training.base import backend, cluster, keras_files, networks
 from training.epoch_log import EpochLog
 from training.losses import LOSSES
 
-START_IMAGES = 32  # by which the filters of a start with more filters are chosen
+START_IMAGES = 32  # training images by which the strongest filters of a start are chosen
 DATA = [f"data/{kind}/x_{split}.npy" for split in ("train", "val") for kind in ("noisy", "split")]
 
 

@@ -275,6 +275,8 @@ def test_evaluate_scores_each_image_each_class_and_each_method(scored: Path) -> 
         noisy, denoised = (summary[name][variant]["psnr"] for variant in VARIANTS)
         assert summary[name]["gain"] == {"psnr": pytest.approx(denoised - noisy, abs=1e-6)}
         assert list(summary[name]["denoised"]) == ["mse", "psnr", "ssim", "mae"]
+        ssim = table["ssim_denoised"].mean()
+        assert summary[name]["denoised"]["ssim"] == pytest.approx(ssim, abs=1e-6)
         for metric, values in expected_scores(name).items():
             np.testing.assert_allclose(table[f"{metric}_denoised"], values, atol=1e-5)
             assert summary[name]["denoised"][metric] == pytest.approx(values.mean(), abs=1e-5)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from denoiser.base.errors import InputError
+from tests import onnx_models
 from tests.tiny_networks import PARAMS, build
 from training import onnx_export, start
 
@@ -38,3 +39,6 @@ def test_a_training_starts_from_the_strongest_filters_of_an_onnx_file(
         other = params | change
         with pytest.raises(InputError, match="a.onnx, a network with weights of other shapes"):
             start.set_weights(build(**other, shape=IMAGES.shape[1:]), other, path, IMAGES)
+    onnx_models.save_half(path)
+    with pytest.raises(InputError, match="a.onnx, a network with weights of other shapes"):
+        start.set_weights(network, narrow, path, IMAGES)

@@ -33,12 +33,12 @@ def set_weights(network: Any, params: Mapping[str, Any], path: str, images: Floa
     biases = weights[1 :: 2 * params["convolutions"]]  # of the first convolution per resolution
     filters = [len(bias) for bias in biases[: len(params["filters"])]]
     same, shape = filters == params["filters"], network.input_shape[1:]
-    source = network if same else networks.build(shape, **{**params, "filters": filters})
     try:
+        source = network if same else networks.build(shape, **{**params, "filters": filters})
         source.set_weights(weights)
         if not same:
             copy_strongest(source, network, images)
-    except ValueError as error:
+    except (IndexError, ValueError) as error:  # IndexError: the file has no convolutions
         raise InputError(
             f"params.yaml: train.start is {path}, a network with weights of other shapes: set the "
             "section model to the parameters with which it was trained; fewer filters are possible"
