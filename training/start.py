@@ -30,6 +30,10 @@ def set_weights(network: Any, params: Mapping[str, Any], path: str, images: Floa
         if node.op_type in ("Conv", "ConvTranspose"):
             _, kernel, bias = node.input
             weights += [arrays[kernel].transpose(2, 3, 1, 0), arrays[bias]]  # as Keras stores them
+    if len(weights) // 2 + params["convolutions"] < len(params["filters"]) * (
+        2 * params["convolutions"] + 1
+    ):
+        return add_level(network, params, path, images)
     biases = weights[1 :: 2 * params["convolutions"]]  # of the first convolution per resolution
     filters = [len(bias) for bias in biases[: len(params["filters"])]]
     same, shape = filters == params["filters"], network.input_shape[1:]
@@ -43,6 +47,27 @@ def set_weights(network: Any, params: Mapping[str, Any], path: str, images: Floa
             f"params.yaml: train.start is {path}, a network with weights of other shapes: set the "
             "section model to the parameters with which it was trained; fewer filters are possible"
         ) from error
+
+
+def add_level(network: Any, params: Mapping[str, Any], path: str, images: Float32) -> None:
+    """Starts from a U-Net with one resolution less, without a change of its results.
+
+    The convolutions on the way up pass the result of the way down on, and ignore the new
+    resolution at first: Chen et al., "Net2Net: accelerating learning via knowledge transfer", 2016.
+    """
+    params = {**params, "filters": params["filters"][:-1]}
+    former = networks.build(network.input_shape[1:], **params)
+    set_weights(former, params, path, images)
+    weights, new = former.get_weights(), network.get_weights()
+    width, convolutions = params["filters"][-1], params["convolutions"]
+    down = 2 * convolutions * len(params["filters"])
+    up = down + 2 * convolutions + 2  # the convolutions of the new resolution and the transposed one
+    for number in range(up, up + 2 * convolutions):
+        new[number] = np.zeros_like(new[number])
+        if number % 2 == up % 2:
+            new[number][1, 1, -width:] = np.eye(width)
+    stop = up + 2 * convolutions
+    network.set_weights([*weights[:down], *new[down:stop], *weights[down:]])
 
 
 def copy_strongest(wide: Any, narrow: Any, images: Float32) -> None:
