@@ -12,7 +12,6 @@ from training.base import backend, cluster, keras_files, networks
 from training.epoch_log import EpochLog
 from training.losses import LOSSES
 
-START_IMAGES = 32  # training images by which the strongest filters of a start are chosen
 DATA = [f"data/{kind}/x_{split}.npy" for split in ("train", "val") for kind in ("noisy", "split")]
 
 
@@ -79,8 +78,7 @@ def build(images: Float32, model: params.Model, train: params.Train) -> tuple[An
     keras.config.set_dtype_policy(train.precision)
     network = networks.build(images.shape[1:], **dict(model))
     if start.is_model(train.start):
-        some = images[:: -(-len(images) // START_IMAGES)]
-        start.set_weights(network, dict(model), train.start, some)
+        start.set_weights(network, train.start)
     # The last, smaller batch of an epoch needs an image for each device.
     devices = cluster.device_count()
     steps = train.epochs * ((len(images) + train.batch_size - devices) // train.batch_size)
