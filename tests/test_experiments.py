@@ -36,13 +36,19 @@ from pipeline.base import params
 from stages import add_noise, export, load, predict, split, train
 backend.start("tensorflow", "cpu")
 import keras, tensorflow
-exported = []
+trained, exported = [], []
 for folder in sys.argv[1:]:
     print(folder)
     os.chdir(folder)
-    tensorflow.config.run_functions_eagerly(True)
-    for stage in (load, split, add_noise, train, predict):
+    for stage in (load, split, add_noise):
         stage.main()
+    training = [params.read(x) for x in (params.Load, params.Noise, params.Model, params.Train)]
+    if training in trained:
+        continue
+    trained.append(training)
+    tensorflow.config.run_functions_eagerly(True)
+    train.main()
+    predict.main()
     tensorflow.config.run_functions_eagerly(False)
     keras.config.set_dtype_policy("float32")
     network = params.read(params.Model), params.read(params.Load).color
@@ -84,8 +90,10 @@ def test_every_preset_runs_shortened(tmp_path: Path, monkeypatch: pytest.MonkeyP
     Clone(ROOT).run("python", "-c", STAGES, *(str(tmp_path / name) for name in NAMES))
     for name in NAMES:
         monkeypatch.chdir(tmp_path / name)
-        noisy, denoised = (np.load(f"data/{x}/x_test.npy") for x in ("noisy", "denoised"))
-        assert np.isfinite(denoised).all(), name
+        noisy = np.load("data/noisy/x_test.npy")
+        if Path("data/denoised").exists():  # of one preset with each training
+            denoised = np.load("data/denoised/x_test.npy")
+            assert np.isfinite(denoised).all(), name
         if Path(DENOISER).exists():  # of one preset with each network
             assert Denoiser(DENOISER)(noisy[0]).shape == denoised[0].shape, name
 

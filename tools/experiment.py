@@ -31,7 +31,7 @@ from denoiser.base.errors import InputError
 from denoiser.model import FOLDER, MODELS
 from pipeline.base import params
 from pipeline.base.noise import PAIRS
-from pipeline.base.process import run_main
+from pipeline.base.process import run_main, wait_for_other_stages
 from stages.plot import method_image_paths
 from tools.command import output, read_cached, read_committed
 from tools.measurements import processor
@@ -64,6 +64,7 @@ def overrides(preset: str) -> list[str]:
 
 def main() -> None:
     name = preset_argument()
+    wait_for_other_stages()  # `dvc exp run` resets and restores the changes of the workspace
     minutes = run_experiment(name, overrides(name))
     store(name, commit_of(name), minutes)
     apply = f"`dvc exp apply {name}` copies model and data here"
