@@ -30,7 +30,8 @@ def main() -> None:
 def write(target: str, pictures: str, *given: str) -> None:
     """Replaces the folder `target`. Raises InputError, and changes nothing, if a picture is broken.
 
-    The simulated pictures depend only on the pictures and their names.
+    The simulated pictures depend only on the pictures and their names; on another processor, some
+    of their values differ by rounding.
     """
     for source in (pictures, *given):
         if not Path(source).is_dir():
