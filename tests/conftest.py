@@ -40,7 +40,6 @@ FAST: dict[str, dict[str, Any]] = {
     "plot": {"images": 2},
 }
 
-
 # Modules test_NAME with a fixture for all their tests, which one worker runs; and long modules.
 TOGETHER = "committed dvc_yaml page queue".split()
 LONG = "page committed stages guide photographs loops onnx_export".split()

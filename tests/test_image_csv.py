@@ -123,12 +123,10 @@ def test_names_the_row_or_the_remedy(
     assert "\n" not in str(error.value)
 
 
-HEADERS = f"label,{pixel_names(3 * 256**2)}", "label,pixels"
-
-
-@pytest.mark.parametrize("header", HEADERS, ids=["a column per pixel", "a column of text"])
-def test_reads_the_largest_images(header: str) -> None:
-    text = f"{header}\n5,{(' ' if 'pixels' in header else ',').join(['254'] * 3 * 256**2)}\n"
+@pytest.mark.parametrize("separator", [",", " "])
+def test_reads_the_largest_images(separator: str) -> None:
+    pixels = pixel_names(3 * 256**2) if separator == "," else "pixels"
+    text = f"label,{pixels}\n5,{separator.join(['254'] * 3 * 256**2)}\n"
     [(_, images)] = image_csv.read(io.BytesIO(text.encode()), "label", "rgb")
     assert images.shape == (1, 256, 256, 3)
     assert (images == 254).all()

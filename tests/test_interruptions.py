@@ -104,20 +104,20 @@ def test_ctrl_c_does_not_wait_for_the_end_of_an_epoch(digits: Clone, tmp_path: P
 
 
 @pytest.mark.parametrize("module", ["stages check", "tools.experiment small", "tools.seeds small"])
-def test_a_stage_and_an_experiment_wait_for_another_one(workspace: Path, module: str) -> None:
-    """`dvc exp run` resets the changes of the workspace for a moment, such as new scores."""
-    (workspace / "presets").symlink_to(ROOT / "presets")
-    folder = os.open(workspace, os.O_RDONLY)
+def test_stages_and_experiments_wait_for_their_kind(workspace: Path, module: str) -> None:
+    Path("presets").mkdir()
+    shutil.copy(ROOT / "presets/small.yaml", "presets")
+    path, holder = (".", "stage") if module == "stages check" else ("presets", "experiment")
+    folder = os.open(path, os.O_RDONLY)
     fcntl.flock(folder, fcntl.LOCK_EX)
     command = [sys.executable, "-m", *module.split()]
     env = os.environ | {"PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as stage:
-        assert stage.stdout is not None
-        assert stage.stdout.readline().startswith("waiting for the stage")
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process:
+        assert wait_for(process, f"waiting for the {holder}").count("\n") == 1  # its first line
         assert not Path("data").exists()
-        fcntl.flock(folder, fcntl.LOCK_UN)
-    assert Path("data/checked").exists() == (module == "stages check")  # no experiment without Git
-    os.close(folder)
+        os.close(folder)
+        assert (process.wait() == 0) == (holder == "stage")  # no experiment without a repository
+    assert Path("data/checked").exists() == (holder == "stage")
 
 
 def test_a_full_disk_is_one_line_and_changes_no_output(digits: Clone, workspace: Path) -> None:

@@ -35,7 +35,7 @@ def take_picture(pixels: UInt8, seed: list[int]) -> tuple[UInt8, UInt8]:
     """The clean and the noisy development of a picture, with settings drawn at random.
 
     All have shape (height, width, 3) and the colors of sRGB. The results depend only on the
-    arguments and, by rounding, on the processor.
+    arguments; on another processor, some values differ by rounding.
     """
     rng = np.random.default_rng(seed)
     light = to_light(enlarge(pixels, rng).astype(np.float32) / 255)

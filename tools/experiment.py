@@ -31,7 +31,7 @@ from denoiser.base.errors import InputError
 from denoiser.model import FOLDER, MODELS
 from pipeline.base import params
 from pipeline.base.noise import PAIRS
-from pipeline.base.process import run_main, wait_for_other_stages
+from pipeline.base.process import lock_folder, run_main
 from stages.plot import method_image_paths
 from tools.command import output, read_cached, read_committed
 from tools.measurements import processor
@@ -64,7 +64,9 @@ def overrides(preset: str) -> list[str]:
 
 def main() -> None:
     name = preset_argument()
-    wait_for_other_stages()  # `dvc exp run` resets and restores the changes of the workspace
+    # At its start, `dvc exp run` hides the changes of the workspace, such as new scores. The stages
+    # lock the project's folder, so that they can run in the workspace at the same time.
+    lock_folder(PRESETS, "experiment")
     minutes = run_experiment(name, overrides(name))
     store(name, commit_of(name), minutes)
     apply = f"`dvc exp apply {name}` copies model and data here"

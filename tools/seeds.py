@@ -9,7 +9,7 @@ import sys
 
 import pandas as pd
 
-from pipeline.base.process import run_main, wait_for_other_stages
+from pipeline.base.process import lock_folder, run_main
 from tools import experiment
 from tools.command import read_committed
 from tools.measurements import processor
@@ -20,7 +20,7 @@ SEEDS = range(1, 6)
 
 def main() -> None:
     preset = experiment.preset_argument()
-    wait_for_other_stages()
+    lock_folder(experiment.PRESETS, "experiment")  # as in `make experiment`
     changes, rows = experiment.overrides(preset), []
     for seed in SEEDS:
         name = f"{preset}-seed-{seed}"

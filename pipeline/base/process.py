@@ -29,7 +29,7 @@ def run_stage(name: str, main: Callable[[], None]) -> NoReturn:
     """
     if by_dvc := "DVC_STAGE" in os.environ:  # DVC sets this variable for its stages
         threading.Thread(target=end_with_parent, daemon=True).start()
-    wait_for_other_stages()
+    lock_folder(".", "stage")
 
     def checked() -> None:
         if by_dvc:
@@ -91,13 +91,16 @@ def end_with_parent() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def wait_for_other_stages() -> None:
-    """Locks the folder until this process ends; waits while another stage holds the lock."""
-    folder = os.open(".", os.O_RDONLY)
+def lock_folder(path: str | Path, holder: str) -> None:
+    """Locks a folder until this process ends; waits while another process holds the lock.
+
+    `holder` names that process in the message: "waiting for the stage that still runs".
+    """
+    folder = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        print("waiting for the stage that still runs in this folder", flush=True)
+        print(f"waiting for the {holder} that still runs in this folder", flush=True)
         fcntl.flock(folder, fcntl.LOCK_EX)
     except OSError:
         pass  # some network file systems do not support locks
