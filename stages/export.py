@@ -14,7 +14,7 @@ def main() -> None:
         "data": source if Path(data).parent == params.DATA_SET else data,
         "noise": describe(params.read(params.Noise)),
     }
-    backend.start("tensorflow", "cpu")  # the converter needs TensorFlow
+    backend.start("tensorflow", "cpu")
     trained = keras_files.load_model(keras_files.AUTOENCODER)
     onnx_export.export_network(
         trained, dict(params.read(params.Model)), onnx_export.DENOISER, metadata

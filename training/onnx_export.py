@@ -1,14 +1,16 @@
 """Exports a trained network to ONNX, the format that `denoiser.model` runs without Keras."""
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from denoiser.base import files
 from training.base import networks
 
 DENOISER = "models/denoiser.onnx"
+OPSET, IR_VERSION = 15, 8  # of 2021, which all current runtimes read
 
 
 def export_network(
@@ -20,56 +22,93 @@ def export_network(
     "denoised", both of shape (n, height, width, channels). Its metadata are `metadata`, `channels`,
     and the `side` of the square images, or the `scale` and the `radius` of a convolutional
     network (see `networks.Network`). The bytes depend only on the arguments and the packages.
-
-    Keras must run with TensorFlow, and its global dtype policy must be float32, the default.
     """
-    import onnx
+    from onnx import TensorProto, checker, helper, save
 
     _, height, width, channels = trained.input_shape
     metadata = metadata | {"channels": str(channels)}
     if reach := networks.NETWORKS[params["kind"]].reach:
         scale, radius = reach(**params)
         metadata |= {"scale": str(scale), "radius": str(radius)}
-        height = width = None
+        height, width = "height", "width"
     else:
         metadata["side"] = str(height)
-    network = networks.build((height, width, channels), **params)
-    network.set_weights(trained.get_weights())
-    network(network.inputs[0])  # Keras does not export a network that was never called
+    graph = Graph(trained, channels_first=reach is not None)
+    images = TensorProto.FLOAT, ("n", height, width, channels)
+    ends = [[helper.make_tensor_value_info(name, *images)] for name in ("noisy", "denoised")]
+    content = helper.make_graph(graph.nodes, "denoiser", *ends, graph.weights)
+    opset = helper.make_opsetid("", OPSET)
+    model = helper.make_model(content, opset_imports=[opset], ir_version=IR_VERSION)
+    helper.set_model_props(model, dict(sorted(metadata.items())))
+    checker.check_model(model, full_check=True)
     with files.atomic_write(path) as temporary:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # of NumPy, about code in Keras
-            network.export(temporary, format="onnx", verbose=False)
-        model = onnx.load(temporary)
-        normalize(model)
-        onnx.helper.set_model_props(model, dict(sorted(metadata.items())))
-        onnx.checker.check_model(model)
-        onnx.save(model, temporary)
+        save(model, temporary)
 
 
-def normalize(model: Any) -> None:
-    """Replaces everything that differs between two exports of an `onnx.ModelProto`, in place.
+class Graph:
+    """The nodes and the weights of a network in ONNX.
 
-    The input and the output are named "noisy" and "denoised"; the nodes and the other values are
-    numbered in the order of the computation.
+    With `channels_first`, they compute with images of shape (n, channels, height, width), as the
+    convolutions of ONNX do; those of Keras have their channels last. The export of Keras is not
+    used: in tf2onnx 1.17, the result depends on memory addresses and is sometimes wrong.
     """
-    graph = model.graph
-    names = {graph.input[0].name: "noisy", graph.output[0].name: "denoised", "": ""}
-    for number, node in enumerate(graph.node):
-        node.name = f"{node.op_type} {number}"
-        for values in (node.input, node.output):
-            values[:] = [names.setdefault(name, f"value {len(names)}") for name in values]
-    for value in (*graph.input, *graph.output, *graph.initializer):
-        value.name = names[value.name]
-    graph.initializer.sort(key=lambda tensor: int(tensor.name.split()[1]))
-    axes = "n", "height", "width", "channels"
-    for value in (*graph.input, *graph.output):
-        for axis, size in zip(axes, value.type.tensor_type.shape.dim, strict=True):
-            if not size.dim_value:
-                size.dim_param = axis
-    del graph.value_info[:]
-    graph.name = "denoiser"
-    graph.ClearField("doc_string")
-    for field in ("producer_name", "producer_version", "doc_string"):
-        model.ClearField(field)
-    model.opset_import.sort(key=lambda opset: opset.domain)
+
+    def __init__(self, network: Any, channels_first: bool) -> None:
+        self.nodes, self.weights = list[Any](), list[Any]()
+        start = self.add("Transpose", "noisy", perm=[0, 3, 1, 2]) if channels_first else "noisy"
+        names = {id(network.inputs[0]): start}  # of the tensors
+        for layer in network.layers[1:]:
+            inputs = layer.input if isinstance(layer.input, list) else [layer.input]
+            names[id(layer.output)] = self.add_layer(layer, *(names[id(x)] for x in inputs))
+        if channels_first:
+            self.add("Transpose", names[id(network.outputs[0])], perm=[0, 2, 3, 1])
+        self.nodes[-1].output[:] = ["denoised"]
+
+    def add(self, operation: str, *inputs: Any, **attributes: Any) -> str:
+        """Adds a node, whose inputs are names and arrays; returns the name of its output."""
+        from onnx import helper, numpy_helper
+
+        names, output = list[str](), f"value {len(self.nodes)}"
+        for value in inputs:
+            if isinstance(value, str):
+                names.append(value)
+            else:
+                names.append(f"weight {len(self.weights)}")
+                self.weights.append(numpy_helper.from_array(value, names[-1]))
+        self.nodes.append(helper.make_node(operation, names, [output], output, **attributes))
+        return output
+
+    def add_layer(self, layer: Any, x: str, *others: str) -> str:
+        """Adds a layer of a network in `networks` with these inputs; returns its output."""
+        # In Keras, the axes of kernels are height, width, input and output, or output and input.
+        weights = [w.transpose(3, 2, 0, 1) if w.ndim == 4 else w for w in layer.get_weights()]
+        match type(layer).__name__:
+            case "ZeroPadding2D" | "Cropping2D":
+                return x  # the caller pads the images to multiples of the scale
+            case "Concatenate":
+                return self.add("Concat", x, *others, axis=1)
+            case "Subtract":
+                return self.add("Sub", x, *others)
+            case "Flatten":
+                return self.add("Flatten", x)
+            case "Reshape":
+                return self.add("Reshape", x, np.array([-1, *layer.target_shape]))
+            case "AveragePooling2D":
+                size = layer.pool_size
+                return self.add("AveragePool", x, kernel_shape=size, strides=size)
+            case "Conv2D":
+                margins = [side // 2 for side in layer.kernel_size]
+                x = self.add("Conv", x, *weights, pads=margins * 2)
+            case "Conv2DTranspose":
+                x = self.add("ConvTranspose", x, *weights, strides=layer.strides)
+            case "Dense":
+                x = self.add("Gemm", x, *weights)
+        match layer.activation.__name__:
+            case "linear":
+                return x
+            case "silu":
+                return self.add("Mul", x, self.add("Sigmoid", x))
+            case "leaky_relu":
+                return self.add("LeakyRelu", x, alpha=0.2)
+            case name:  # relu, elu, selu, tanh, sigmoid
+                return self.add(name.capitalize(), x)
