@@ -197,7 +197,7 @@ def wait_for(process: "subprocess.Popen[str]", start: str) -> str:
 
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Clone:
-    """A clone after `dvc repro` on digits, for 15 epochs, without a network and apt-get.
+    """A clone after `dvc repro` on 1000 digits, for 15 epochs, without a network and apt-get.
 
     The test worker that needs it first creates it for all workers, so no test may change it.
     """
@@ -206,8 +206,9 @@ def digits(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Clone:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not shared.exists():
             # Enough epochs to interrupt training several times.
-            sections = FAST | {"fetch": {"source": "digits"}, "train": {"epochs": 15}}
-            clone = Clone.of_workspace(tmp_path_factory.mktemp("digits"), **sections)
+            sections = {"fetch": {"source": "digits"}, "train": {"epochs": 15}}
+            sections["load"] = {"limit": 1000}  # 800 and 200, which two devices can share
+            clone = Clone.of_workspace(tmp_path_factory.mktemp("digits"), **FAST | sections)
             clone.run("dvc", "repro", env=offline(clone.folder / ".dvc/tmp/home"))
             shared.write_text(str(clone.folder))
     return Clone(Path(shared.read_text()))

@@ -29,9 +29,7 @@ def losses(clone: Clone) -> np.ndarray:
 def test_two_machines_train_like_one_and_can_resume(digits: Clone, tmp_path: Path) -> None:
     first, second = (Clone.with_cache_of(tmp_path / name, digits) for name in ("first", "second"))
     for clone in (first, second):
-        # 800 training images and 200 validation images, which two devices can share.
-        train = {"epochs": 10, "patience": None}
-        clone.set_params(load={"limit": 1000}, train=train, runtime={"backend": "jax"})
+        clone.set_params(train={"epochs": 10, "patience": None}, runtime={"backend": "jax"})
         clone.set_params(model={"encoder": [128, 32], "decoder": [128]})  # so small that it is fast
         clone.run("dvc", "repro", "add_noise")
     first.run("python", "-m", "stages", "train")

@@ -35,26 +35,19 @@ os.cpu_count = lambda: backend.THREADS
 from pipeline.base import params
 from stages import add_noise, export, load, predict, split, train
 backend.start("tensorflow", "cpu")
-import keras, tensorflow
-trained, exported = [], []
+import tensorflow
+tensorflow.config.run_functions_eagerly(True)
+trained = []
 for folder in sys.argv[1:]:
     print(folder)
     os.chdir(folder)
     for stage in (load, split, add_noise):
         stage.main()
     training = [params.read(x) for x in (params.Load, params.Noise, params.Model, params.Train)]
-    if training in trained:
-        continue
-    trained.append(training)
-    tensorflow.config.run_functions_eagerly(True)
-    train.main()
-    predict.main()
-    tensorflow.config.run_functions_eagerly(False)
-    keras.config.set_dtype_policy("float32")
-    network = params.read(params.Model), params.read(params.Load).color
-    if network not in exported:
-        export.main()
-        exported.append(network)
+    if training not in trained:
+        for stage in (train, predict, export):
+            stage.main()
+        trained.append(training)
 """
 
 
@@ -92,11 +85,10 @@ def test_every_preset_runs_shortened(tmp_path: Path, monkeypatch: pytest.MonkeyP
         monkeypatch.chdir(tmp_path / name)
         if Path("data/denoised").exists():  # of one preset with each training
             assert np.isfinite(np.load("data/denoised/x_test.npy")).all(), name
-        else:
-            assert any(name.startswith(f"{other}-") for other in NAMES), name
-        if Path(DENOISER).exists():  # of one preset with each network
             clean = np.load("data/split/x_test.npy")[0]
             assert Denoiser(DENOISER)(clean).shape == clean.shape, name
+        else:
+            assert any(name.startswith(f"{other}-") for other in NAMES), name
 
 
 def test_presets_have_descriptions_and_scores_and_may_extend_others(

@@ -25,9 +25,9 @@ def test_repro_creates_every_documented_file_and_a_second_one_runs_nothing(digit
     assert "Data and pipelines are up to date." in digits.run("dvc", "repro")
     # The outputs are linked from the cache.
     assert (digits.folder / "data/noisy/x_train.npy").stat().st_nlink >= 2
-    images, counts = digits.folder / "data/images", {"train": 1149, "val": 288, "test": 360}
+    images, counts = digits.folder / "data/images", {"train": 800, "val": 200, "test": 360}
     assert np.load(images / "train_images.npy").dtype == np.uint8
-    assert np.load(images / "train_images.npy").shape == (1437, 28, 28, 1)
+    assert np.load(images / "train_images.npy").shape == (1000, 28, 28, 1)
     for folder in ("split", "noisy", "denoised"):
         for path in (digits.folder / "data" / folder).glob("x_*"):
             array = np.load(path)

@@ -26,11 +26,12 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     clone.run("dvc", "exp", "run", "--queue", "-n", "grid", *flags)
     clone.run("dvc", "queue", "start", "--jobs", "2")
     try:
-        for _ in range(100):
-            status = clone.run("dvc", "queue", "status")
-            if not re.search("Queued|Running", status):
+        for _ in range(600):  # `dvc queue status` occupies a core for a second
+            if clone.run("git", "for-each-ref", "refs/exps").count("/grid-") == len(RATES):
                 break
-            time.sleep(6)  # `dvc queue status` occupies a core for a second
+            time.sleep(1)
+        while re.search("Queued|Running", status := clone.run("dvc", "queue", "status")):
+            time.sleep(1)
     finally:
         clone.run("dvc", "queue", "stop", "--kill")
     assert status.count("Success") == 2, status

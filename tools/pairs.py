@@ -1,8 +1,9 @@
 """`python -m tools.pairs FOLDER PICTURES [CLEAN NOISY]`: a training set of pairs of pictures.
 
 Writes clean pictures to FOLDER/clean and their noisy copies to FOLDER/noisy: the given pairs as
-given/…, and developments of PICTURES and CLEAN by a simulated camera as simulated/… The share of
-each in a batch is its share of the squares into which `load` cuts the pictures.
+given/…, and developments of PICTURES and CLEAN by a simulated camera as simulated/…; some pictures
+are their own noisy copies, so that a network also learns to change nothing. The share of each in a
+batch is its share of the squares into which `load` cuts the pictures.
 """
 
 import shutil
@@ -18,6 +19,7 @@ from pipeline.base.process import run_main
 from tools.camera import take_picture
 
 SIDES = "clean", "noisy"
+KEPT = 30  # one of this many pictures is its own noisy copy
 
 
 def main() -> None:
@@ -40,9 +42,10 @@ def write(target: str, pictures: str, *given: str) -> None:
         for side, source in zip(SIDES, given):  # noqa: B905  # there may be none
             shutil.copytree(source, folder / side / "given")
         for source in dict.fromkeys((pictures, *given[:1])):
-            for name in picture_files.list_files(source):
+            for number, name in enumerate(picture_files.list_files(source), start=1):
                 pixels = picture_files.read_pixels(f"{source}/{name}", "rgb")
-                pair = take_picture(pixels, [*name.encode(errors="surrogateescape"), 0])
+                seed = [*name.encode(errors="surrogateescape"), 0]
+                pair = take_picture(pixels, seed) if number % KEPT else (pixels, pixels)
                 for side, version in zip(SIDES, pair, strict=True):
                     path = folder / side / "simulated" / f"{name}.png"
                     path.parent.mkdir(parents=True, exist_ok=True)
