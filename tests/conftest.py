@@ -206,9 +206,9 @@ def digits(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Clone:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not shared.exists():
             # Enough epochs to interrupt training several times.
-            sections = {"fetch": {"source": "digits"}, "train": {"epochs": 15}}
-            sections["load"] = {"limit": 1000}  # 800 and 200, which two devices can share
-            clone = Clone.of_workspace(tmp_path_factory.mktemp("digits"), **FAST | sections)
+            sections = FAST | {"fetch": {"source": "digits"}, "train": {"epochs": 15}}
+            sections |= {"load": {"limit": 1000}}  # 800 and 200, which two devices can share
+            clone = Clone.of_workspace(tmp_path_factory.mktemp("digits"), **sections)
             clone.run("dvc", "repro", env=offline(clone.folder / ".dvc/tmp/home"))
             shared.write_text(str(clone.folder))
     return Clone(Path(shared.read_text()))

@@ -25,8 +25,7 @@ KEPT = 30  # one of this many pictures is its own noisy copy
 def main() -> None:
     if len(sys.argv) not in (3, 5):
         raise InputError("usage: python -m tools.pairs FOLDER PICTURES [CLEAN NOISY]")
-    target, pictures, *given = sys.argv[1:]
-    write(target, pictures, *given)
+    write(*sys.argv[1:])
 
 
 def write(target: str, pictures: str, *given: str) -> None:

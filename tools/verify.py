@@ -46,11 +46,6 @@ class Result(NamedTuple):
         metrics = flatten(json.loads((folder / EVALUATION).read_text()))
         return cls(stages["check"]["params"][params.FILE], outputs, metrics)
 
-    @classmethod
-    def of_reference(cls, text: str) -> "Result":
-        """The result that REFERENCE holds."""
-        return cls(**json.loads(text))
-
 
 def main() -> None:
     quick, update = (flag in sys.argv for flag in ("--quick", "--update"))
@@ -61,8 +56,8 @@ def main() -> None:
             result = Result.of_run(clone)._asdict()
             REFERENCE.write_text(json.dumps(result, indent=1) + "\n")
             return
-        reference = clone / REFERENCE
-        committed = Result.of_reference(reference.read_text()) if quick else Result.of_run(clone)
+        reference = json.loads((clone / REFERENCE).read_text())
+        committed = Result(**reference) if quick else Result.of_run(clone)
         if not quick:
             subprocess.run(["make", "setup"], cwd=clone, check=True)
         recompute(clone, committed.params)

@@ -10,7 +10,6 @@ from denoiser.base import files
 from training.base import networks
 
 DENOISER = "models/denoiser.onnx"
-OPSET, IR_VERSION = 15, 8  # of 2021, which all current runtimes read
 
 
 def export_network(
@@ -37,8 +36,8 @@ def export_network(
     images = TensorProto.FLOAT, ("n", height, width, channels)
     ends = [[helper.make_tensor_value_info(name, *images)] for name in ("noisy", "denoised")]
     content = helper.make_graph(graph.nodes, "denoiser", *ends, graph.weights)
-    opset = helper.make_opsetid("", OPSET)
-    model = helper.make_model(content, opset_imports=[opset], ir_version=IR_VERSION)
+    opset = helper.make_opsetid("", 15)  # of 2021, as IR 8
+    model = helper.make_model(content, opset_imports=[opset], ir_version=8)
     helper.set_model_props(model, dict(sorted(metadata.items())))
     checker.check_model(model, full_check=True)
     with files.atomic_write(path) as temporary:
@@ -94,13 +93,11 @@ class Graph:
             case "Reshape":
                 return self.add("Reshape", x, np.array([-1, *layer.target_shape]))
             case "AveragePooling2D":
-                size = layer.pool_size
-                return self.add("AveragePool", x, kernel_shape=size, strides=size)
+                return self.add("AveragePool", x, kernel_shape=[2, 2], strides=[2, 2])
             case "Conv2D":
-                margins = [side // 2 for side in layer.kernel_size]
-                x = self.add("Conv", x, *weights, pads=margins * 2)
+                x = self.add("Conv", x, *weights, pads=[1] * 4)
             case "Conv2DTranspose":
-                x = self.add("ConvTranspose", x, *weights, strides=layer.strides)
+                x = self.add("ConvTranspose", x, *weights, strides=[2, 2])
             case "Dense":
                 x = self.add("Gemm", x, *weights)
         match layer.activation.__name__:

@@ -13,12 +13,7 @@ from typing import NoReturn
 
 from denoiser.base.errors import InputError
 
-CODE = {
-    "denoiser",
-    "pipeline",
-    "stages",
-    "training",
-}  # whose missing modules are faults of the code
+CODE = "denoiser", "pipeline", "stages", "training"  # their modules are never missing packages
 PARENT = os.getppid()  # read before the slow imports of a stage
 
 
