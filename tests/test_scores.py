@@ -63,7 +63,6 @@ def test_losses_follow_the_scores(channels: int) -> None:
     clean, images = CLEAN[:5, ..., :channels], NOISY[:5, ..., :channels]
     score, mae = scores.score(clean, images), np.abs(clean - images).mean(axis=(1, 2, 3))
     np.testing.assert_allclose(loss("psnr", images, clean), -score["psnr"], rtol=1e-5)
-    np.testing.assert_allclose(loss("rmse", images, clean), score["mse"] ** 0.5, rtol=1e-5)
     assert loss("mse", images, clean).mean() == pytest.approx(score["mse"].mean(), rel=1e-5)
     assert loss("mae", images, clean).mean() == pytest.approx(mae.mean(), rel=1e-5)
     entropy = -np.mean(clean * np.log(images) + (1 - clean) * np.log(1 - images))

@@ -1,9 +1,8 @@
 """`python -m tools.pairs FOLDER PICTURES [CLEAN NOISY]`: a training set of pairs of pictures.
 
 Writes clean pictures to FOLDER/clean and their noisy copies to FOLDER/noisy: the given pairs as
-given/…, and developments of PICTURES and CLEAN by a simulated camera as simulated/…; some pictures
-are their own noisy copies, so that a network also learns to change nothing. The share of each in a
-batch is its share of the squares into which `load` cuts the pictures.
+given/…, and developments of PICTURES and CLEAN by a simulated camera as simulated/… The share of
+each in a batch is its share of the squares into which `load` cuts the pictures.
 """
 
 import shutil
@@ -19,7 +18,6 @@ from pipeline.base.process import run_main
 from tools.camera import take_picture
 
 SIDES = "clean", "noisy"
-KEPT = 30  # one of this many pictures is its own noisy copy
 
 
 def main() -> None:
@@ -41,10 +39,9 @@ def write(target: str, pictures: str, *given: str) -> None:
         for side, source in zip(SIDES, given):  # noqa: B905  # there may be none
             shutil.copytree(source, folder / side / "given")
         for source in dict.fromkeys((pictures, *given[:1])):
-            for number, name in enumerate(picture_files.list_files(source), start=1):
+            for name in picture_files.list_files(source):
                 pixels = picture_files.read_pixels(f"{source}/{name}", "rgb")
-                seed = [*name.encode(errors="surrogateescape"), 0]
-                pair = take_picture(pixels, seed) if number % KEPT else (pixels, pixels)
+                pair = take_picture(pixels, [*name.encode(errors="surrogateescape"), 0])
                 for side, version in zip(SIDES, pair, strict=True):
                     path = folder / side / "simulated" / f"{name}.png"
                     path.parent.mkdir(parents=True, exist_ok=True)

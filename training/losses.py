@@ -1,4 +1,4 @@
-"""The losses, by name: those of Keras, and two that it lacks.
+"""The losses, by name: those of Keras, and one that it lacks.
 
 A loss gets clean and denoised images of shape (n, height, width, channels), float32, in [0, 1].
 """
@@ -15,14 +15,6 @@ def psnr(clean: Any, denoised: Any) -> Any:
     return 10 * ops.log10(mse + 1e-8)  # the constant keeps the loss of a perfect image finite
 
 
-def rmse(clean: Any, denoised: Any) -> Any:
-    """The root of the mean squared error of each image; shape (n,)."""
-    from keras import ops
-
-    mse = ops.mean(ops.square(clean - denoised), axis=(1, 2, 3))
-    return ops.sqrt(mse + 1e-8)  # the constant keeps the gradient of a perfect image finite
-
-
 class Loss(NamedTuple):
     """A loss: its name in Keras, or a function of clean and denoised images."""
 
@@ -35,5 +27,4 @@ LOSSES = {
     "mse": Loss("mean_squared_error"),
     "mae": Loss("mean_absolute_error"),
     "psnr": Loss(psnr),
-    "rmse": Loss(rmse),
 }
