@@ -48,6 +48,7 @@ def serve(model: str, device: str) -> None:
     blocks.launch(
         server_name="127.0.0.1",
         share=False,
+        _frontend=False,  # else Gradio fails if its first request takes over 3 seconds
         ssr_mode=False,
         footer_links=[],
         theme=gr.themes.Default(font="sans-serif", font_mono="monospace"),

@@ -42,7 +42,7 @@ FAST: dict[str, dict[str, Any]] = {
 
 # Modules test_NAME with a fixture for all their tests, which one worker runs; and long modules.
 TOGETHER = "committed dvc_yaml page queue".split()
-LONG = "page committed stages guide photographs loops onnx_export".split()
+LONG = "page committed stages guide photographs loops".split()
 
 
 @pytest.hookimpl(wrapper=True)  # before that of pytest-xdist, which reads the groups

@@ -61,10 +61,8 @@ def together(first: Clone, second: Clone, until: str = "", kill: bool = False) -
     }
     for number, clone in enumerate((first, second)):
         clone.env |= variables | {"KERAS_DISTRIBUTION_PROCESS_ID": str(number)}
-    processes = (
-        first.start("dvc", "repro", "train"),
-        second.start("python", "-m", "stages", "train"),
-    )
+    stage = "python -m stages train".split()
+    processes = first.start(*stage if until else "dvc repro train".split()), second.start(*stage)
     output = wait_for(processes[0], until) if kill else ""
     if kill:
         os.killpg(processes[1].pid, signal.SIGKILL)

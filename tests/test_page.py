@@ -22,6 +22,19 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # Without background networking, which would be refused on a machine without a network.
 FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
 
+# The page on a computer so busy that the request by which Gradio tests its page takes 4 seconds.
+BUSY = """
+import asyncio, runpy, uvicorn
+start = uvicorn.Config.__init__
+def slow_start(self, app, **settings):
+    async def slow(scope, receive, send):
+        await asyncio.sleep(4 * (scope.get("method") == "HEAD"))
+        await app(scope, receive, send)
+    start(self, slow, **settings)
+uvicorn.Config.__init__ = slow_start
+runpy.run_module("denoiser", run_name="__main__")
+"""
+
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
@@ -36,7 +49,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     (temporary / "gradio").touch()
     clone.env |= {"http_proxy": "http://127.0.0.1:9", "no_proxy": ""}  # where nothing answers
     clone.env |= {"TMPDIR": str(temporary), "GRADIO_TEMP_DIR": f"{temporary}/gradio"}
-    process = clone.start("python", "-m", "denoiser", "--page")
+    process = clone.start("python", "-c", BUSY, "--page")
     try:
         assert process.stdout is not None
         printed = ""
@@ -58,6 +71,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
+        print(process.communicate()[0])  # pytest shows it if a test fails
 
 
 def test_a_picture_is_denoised_compared_and_downloaded_in_full_size(
