@@ -22,7 +22,9 @@ import yaml
 
 from pipeline.base import params
 from tools.command import set_params as change_params
+from training.base.backend import import_keras
 
+import_keras("tensorflow")  # as the stages do, in half of the time
 ROOT = Path(__file__).parent.parent
 # A hook of Git sets them, and they would direct Git in a clone to the project's repository.
 GIT_VARIABLES = subprocess.check_output(["git", "rev-parse", "--local-env-vars"], text=True).split()

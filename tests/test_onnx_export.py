@@ -57,13 +57,11 @@ def test_tiles_of_an_exported_network_give_the_results_of_keras(
     assert denoiser.metadata == METADATA | {"channels": "3"} | reach
 
 
-def test_a_second_export_has_the_same_bytes(tmp_path: Path) -> None:
-    """Keras gives other names to the same layers."""
-    path, exports = tmp_path / "model.onnx", list[bytes]()
-    for _ in range(2):
+def test_an_export_with_other_names_of_layers_has_the_same_bytes(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.onnx", tmp_path / "second.onnx"
+    for path in (first, second):
         export_network(build("unet", (8, 8, 1)), PARAMS | {"kind": "unet"}, path, METADATA)
-        exports.append(path.read_bytes())
-    assert exports[0] == exports[1]
+    assert first.read_bytes() == second.read_bytes()
 
 
 def test_a_keras_file_keeps_the_weights_and_no_trace_of_time_and_addresses(tmp_path: Path) -> None:
