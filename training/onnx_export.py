@@ -100,6 +100,10 @@ class Graph:
                 x = self.add("ConvTranspose", x, *weights, strides=[2, 2])
             case "Dense":
                 x = self.add("Gemm", x, *weights)
+            case "Activation":
+                pass
+            case other:
+                raise NotImplementedError(f"add_layer lacks the layer {other}")
         match layer.activation.__name__:
             case "linear":
                 return x
